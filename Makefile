@@ -1,0 +1,49 @@
+# `make run` and `make test` do everything on a fresh machine with Python 3.11 or newer.
+# `make run CPU=1` takes PyTorch's slim CPU build from PyTorch's own wheel index.
+
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+ifdef CPU
+PIP += --extra-index-url https://download.pytorch.org/whl/cpu
+endif
+
+.PHONY: run test check bench assets clean
+
+run: $(VENV)/.runtime
+	$(BIN)/python -m streamlit run dashboard.py --server.port $(PORT)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+assets: $(VENV)/.runtime
+	$(BIN)/python -m assets.build
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Convis needs Python 3.11 or newer.")'
+	$(PYTHON) -m venv $(VENV)
+
+# A stamp says that these very requirements are installed: a second call needs no network.
+$(VENV)/.runtime: requirements.txt | $(BIN)/python
+	$(PIP) -r requirements.txt
+	touch $@
+
+$(VENV)/.dev: requirements.txt requirements-dev.txt | $(BIN)/python
+	$(PIP) -r requirements-dev.txt
+	touch $(VENV)/.runtime $@

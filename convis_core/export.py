@@ -1,0 +1,164 @@
+"""Results as files that say how they were made: PNG, GIF, WebP, NPZ, CSV, and the recipe as Python."""
+
+import csv as comma_separated
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+from convis_core import CORE_VERSION
+from convis_core.errors import SpecError
+
+RECIPE_KEY = "convis-recipe"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that is needed to compute a result again.
+
+    Attributes:
+        model_id: id of the network.
+        picture: id of a sample picture, or the sha256 of the file.
+        method: the function of the core, such as "gradients.saliency".
+        target: index of the class; None where there is none.
+        spec: the specification, a frozen record; None where the function takes none.
+        version: of the core.
+    """
+
+    model_id: str
+    picture: str
+    method: str
+    target: int | None = None
+    spec: Any = None
+    version: str = CORE_VERSION
+
+    def as_json(self) -> str:
+        """The recipe as one line of JSON; the specification's fields by name."""
+        fields = {name: getattr(self, name) for name in ("model_id", "picture", "method", "target", "version")}
+        if is_dataclass(self.spec) and not isinstance(self.spec, type):
+            fields["spec"] = {"kind": type(self.spec).__name__, **asdict(self.spec)}
+        return json.dumps(fields, default=str)
+
+    def as_python(self) -> str:
+        """The recipe as a script that computes the result again with this package.
+
+        A picture that came from a file is read from ``picture.png``: its own name is not known.
+        """
+        room = self.method.split(".")[0]
+        samples = not _is_digest(self.picture)
+        read = f'images.sample("{self.picture}")' if samples else 'images.read_image("picture.png")'
+        arguments = ["model", "x", *([] if self.target is None else [str(self.target)])]
+        lines = [
+            f"# Convis {self.version}",
+            f"from convis_core import {', '.join(sorted({room, 'images', 'models', 'results'}))}",
+            "",
+            f'model = models.load("{self.model_id}")',
+            f"x = images.to_tensor({read}, model.input_size)" + ("" if samples else f"  # sha256 {self.picture}"),
+        ]
+        if self.spec is not None:
+            lines.append(f"spec = results.{self.spec!r}")
+            arguments.append("spec")
+        lines.append(f"result = {self.method}({', '.join(arguments)})")
+        return "\n".join(lines) + "\n"
+
+
+def png(picture: Image.Image, recipe: Recipe) -> bytes:
+    """A PNG file with the recipe among its text fields, under ``RECIPE_KEY``."""
+    info = PngInfo()
+    info.add_itxt(RECIPE_KEY, recipe.as_json())
+    return _saved(picture, format="PNG", pnginfo=info)
+
+
+def gif(frames: Sequence[Image.Image], durations: Sequence[int], recipe: Recipe) -> bytes:
+    """An endlessly looping GIF whose comment is the recipe.
+
+    Args:
+        frames: at least one picture, all of one size.
+        durations: how long each is shown, in milliseconds; GIF counts in steps of 10.
+        recipe: how the frames were made.
+
+    Raises:
+        SpecError: when there is no frame, or not one duration for each.
+    """
+    _check_frames(frames, durations)
+    # Pillow merges equal neighbours; a GIF that promises n frames must have n, so each is kept whole.
+    palette = [frame.convert("RGB").quantize(colors=255, method=Image.Quantize.MEDIANCUT) for frame in frames]
+    return _saved(
+        palette[0],
+        format="GIF",
+        save_all=True,
+        append_images=palette[1:],
+        duration=list(durations),
+        loop=0,
+        comment=recipe.as_json().encode(),
+        optimize=False,
+        disposal=1,
+    )
+
+
+def webp(frames: Sequence[Image.Image], durations: Sequence[int], recipe: Recipe) -> bytes:
+    """An endlessly looping WebP, several times smaller than the GIF; the recipe is its XMP packet.
+
+    Args:
+        frames: at least one picture, all of one size.
+        durations: how long each is shown, in milliseconds.
+        recipe: how the frames were made.
+
+    Raises:
+        SpecError: when there is no frame, or not one duration for each.
+    """
+    _check_frames(frames, durations)
+    return _saved(
+        frames[0].convert("RGB"),
+        format="WEBP",
+        save_all=True,
+        append_images=[frame.convert("RGB") for frame in frames[1:]],
+        duration=list(durations),
+        loop=0,
+        quality=80,
+        xmp=recipe.as_json().encode(),
+    )
+
+
+def npz(arrays: Mapping[str, Tensor | np.ndarray], recipe: Recipe) -> bytes:
+    """A compressed NumPy archive; its entry ``recipe`` is the recipe as JSON.
+
+    Args:
+        arrays: name -> values.
+        recipe: how they were made.
+    """
+    named = {name: value.numpy() if isinstance(value, Tensor) else value for name, value in arrays.items()}
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, recipe=np.array(recipe.as_json()), **named)
+    return file.getvalue()
+
+
+def csv(header: Sequence[str], rows: Iterable[Sequence[object]], recipe: Recipe) -> bytes:
+    """A table as UTF-8 CSV; its first line is the recipe behind a ``#``."""
+    text = io.StringIO()
+    text.write(f"# {RECIPE_KEY}: {recipe.as_json()}\n")
+    writer = comma_separated.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _saved(picture: Image.Image, **options: Any) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, **options)
+    return file.getvalue()
+
+
+def _check_frames(frames: Sequence[Image.Image], durations: Sequence[int]) -> None:
+    if not frames or len(frames) != len(durations):
+        raise SpecError(f"An animation needs a duration for each frame; got {len(frames)} and {len(durations)}.")
+
+
+def _is_digest(picture: str) -> bool:
+    return len(picture) == 64 and all(letter in "0123456789abcdef" for letter in picture)

@@ -1,0 +1,36 @@
+"""Attribution by gradients: how the class logit changes when a pixel does."""
+
+import torch
+from torch import Tensor
+
+from convis_core.models import LoadedModel
+from convis_core.predict import check_picture, check_target
+from convis_core.results import Attribution
+
+
+def saliency(model: LoadedModel, x: Tensor, target: int) -> Attribution:
+    """The gradient of the class logit with respect to every value of the picture.
+
+    values = d logit_target / d x. Pixels are in [0, 1], so a value of 5 says: brighten this channel of this pixel
+    by 0.01 and the logit rises by about 0.05.
+
+    Args:
+        model: the network.
+        x: pixels in [0, 1], float32 [1, 3, S, S].
+        target: index of the class.
+
+    Returns:
+        Signed values, float32 [3, S, S].
+
+    Raises:
+        SpecError: when ``x`` is not one picture of the network's size or ``target`` is no class.
+
+    Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", 2013 (arXiv:1312.6034).
+    """
+    check_picture(model, x)
+    check_target(model, target)
+    pixels = x.detach().to(model.device).requires_grad_(True)
+    with torch.enable_grad():
+        logit = model.module(pixels)[0, target]
+        (gradient,) = torch.autograd.grad(logit, pixels)
+    return Attribution(gradient[0].cpu(), target, "saliency")

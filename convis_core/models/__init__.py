@@ -1,0 +1,22 @@
+"""The networks: what is known of each, and how to load one.
+
+Names are torchvision's. ``python -m convis_core.models list`` says which weights are on this machine.
+"""
+
+from convis_core.models.categories import imagenet_categories, imagenet_synsets
+from convis_core.models.loading import choose_device, load, wrap
+from convis_core.models.registry import MODELS, get_spec
+from convis_core.models.spec import LoadedModel, ModelSpec, WeightsSource
+
+__all__ = [
+    "MODELS",
+    "LoadedModel",
+    "ModelSpec",
+    "WeightsSource",
+    "choose_device",
+    "get_spec",
+    "imagenet_categories",
+    "imagenet_synsets",
+    "load",
+    "wrap",
+]

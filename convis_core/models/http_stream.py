@@ -1,0 +1,185 @@
+"""The bytes behind a URL, read ahead by a thread: waiting for the network never blocks the consumer."""
+
+import http.client
+import queue
+import socket
+import ssl
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TypeAlias
+
+FRAME_SECONDS = 0.1
+"""How long a step may wait before the consumer has its turn back."""
+
+_BLOCK_BYTES = 256 * 1024
+_BLOCKS_AHEAD = 8
+# Slower than this for a whole timeout is as good as stalled: VGG16 would take six days.
+_LEAST_BYTES_PER_SECOND = 1024
+
+
+class StreamError(Exception):
+    """The bytes do not come; the text is a clause that says why, without a full stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The server has answered and its bytes follow.
+
+    Attributes:
+        start: offset of the first of them: the one asked for, or 0 where the server cannot resume.
+        end: offset after the last of them; None where the server does not say.
+    """
+
+    start: int
+    end: int | None
+
+
+# What the reading thread hands over: the answer, blocks, an error, and None at the end.
+_Item: TypeAlias = Opened | bytes | Exception | None
+_Inbox: TypeAlias = "queue.Queue[_Item]"
+
+
+def stream(url: str, *, offset: int, timeout: float) -> Generator[Opened | bytes, None, None]:
+    """The content of a URL from an offset: one Opened, then blocks; an empty one when none came for a moment.
+
+    Args:
+        url: an http or https address.
+        offset: how many bytes are here already and need not come again.
+        timeout: seconds without progress after which the server counts as stalled.
+
+    Raises:
+        StreamError: when the server is not reached, refuses, stalls, or ends before the announced length.
+    """
+    inbox: _Inbox = queue.Queue(maxsize=_BLOCKS_AHEAD)
+    closed = threading.Event()
+    reader = threading.Thread(
+        target=_read_ahead, args=(url, offset, timeout, inbox, closed), name="convis-download", daemon=True
+    )
+    reader.start()
+    position, end = 0, None
+    try:
+        for item in _until_stalled(inbox, timeout):
+            if isinstance(item, Opened):
+                position, end = item.start, item.end
+            else:
+                position += len(item)
+            yield item
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise StreamError(_cause(error, _host(url), timeout)) from error
+    finally:
+        closed.set()
+    if end is not None and position < end:
+        raise StreamError(f"{_host(url)} ended the connection after {position:,} of {end:,} bytes")
+
+
+def _until_stalled(inbox: _Inbox, timeout: float) -> Iterator[Opened | bytes]:
+    """What arrives, up to the end; time in which the consumer does something else is not held against it."""
+    waited, arrived = 0.0, 0
+    while True:
+        began = time.monotonic()
+        try:
+            item = inbox.get(timeout=min(FRAME_SECONDS, timeout))
+        except queue.Empty:
+            item = b""
+        waited += time.monotonic() - began
+        if item is None:
+            return
+        if isinstance(item, Exception):
+            raise item
+        if isinstance(item, Opened):
+            waited, arrived = 0.0, 0
+        else:
+            arrived += len(item)
+        if waited > timeout:
+            if arrived < _LEAST_BYTES_PER_SECOND * timeout:
+                raise TimeoutError
+            waited, arrived = 0.0, 0
+        yield item
+
+
+def _read_ahead(url: str, offset: int, timeout: float, inbox: _Inbox, closed: threading.Event) -> None:
+    """Body of the reading thread: hand over whatever comes, errors too, until the consumer has gone."""
+    try:
+        response, start = _open(url, offset, timeout)
+        with response:
+            _hand_over(Opened(start, None if response.length is None else start + response.length), inbox, closed)
+            # read1 returns what one packet brought; read would wait for a whole block from a slow server.
+            while not closed.is_set() and (block := response.read1(_BLOCK_BYTES)):
+                _hand_over(block, inbox, closed)
+        _hand_over(None, inbox, closed)
+    except Exception as error:  # noqa: BLE001 - raised again in the consumer's thread
+        _hand_over(error, inbox, closed)
+
+
+def _hand_over(item: _Item, inbox: _Inbox, closed: threading.Event) -> None:
+    while not closed.is_set():
+        try:
+            inbox.put(item, timeout=FRAME_SECONDS)
+        except queue.Full:
+            continue
+        return
+
+
+def _open(url: str, offset: int, timeout: float) -> tuple[http.client.HTTPResponse, int]:
+    """The answer to a request for everything from the offset, and the offset at which it really starts."""
+    headers = {"User-Agent": "convis", "Accept-Encoding": "identity"}
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+    try:
+        # An opener of its own: the global one would remember the proxies of the first call for ever.
+        response = urllib.request.build_opener().open(urllib.request.Request(url, headers=headers), timeout=timeout)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if offset and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return _open(url, 0, timeout)
+        raise
+    if response.status != HTTPStatus.PARTIAL_CONTENT:
+        return response, 0
+    if response.headers.get("Content-Range", "").startswith(f"bytes {offset}-"):
+        return response, offset
+    response.close()
+    return _open(url, 0, timeout)
+
+
+def _host(url: str) -> str:
+    return urllib.parse.urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _cause(error: BaseException, host: str, timeout: float) -> str:
+    """Why the bytes do not come, in words."""
+    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, BaseException):
+        error = error.reason
+    match error:
+        case urllib.error.HTTPError():
+            clause = _refusal(error.code, host)
+        case TimeoutError():
+            clause = f"{host} stalled: almost nothing came from it for {timeout:g} seconds"
+        case ConnectionRefusedError():
+            clause = f"{host} refused the connection"
+        case socket.gaierror():
+            clause = f"the name {host} cannot be resolved, so there may be no network here"
+        case ssl.SSLError():
+            clause = f"no secure connection to {host} is possible ({error.reason or error})"
+        case ConnectionError() | http.client.IncompleteRead():
+            clause = f"{host} broke the connection off"
+        case _:
+            clause = f"{host} cannot be reached ({str(error).strip('<>') or type(error).__name__})"
+    return clause
+
+
+def _refusal(code: int, host: str) -> str:
+    if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED):
+        return f"{host} refuses to give it (HTTP {code})"
+    if code in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+        return f"{host} does not have it (HTTP {code})"
+    if code == HTTPStatus.TOO_MANY_REQUESTS:
+        return f"{host} has had too many requests from here (HTTP {code}); it may help to wait a few minutes"
+    if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return f"{host} is out of order at the moment (HTTP {code})"
+    return f"{host} answered with HTTP {code}"

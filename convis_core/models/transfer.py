@@ -1,0 +1,205 @@
+"""One file over HTTP: resumed where possible, checked as a whole, moved into place only when it is right."""
+
+import errno
+import hashlib
+import math
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from convis_core.errors import WeightsError
+from convis_core.models.http_stream import FRAME_SECONDS, Opened, StreamError, stream
+from convis_core.models.parts import claimed_part, resting_part, size_or_zero
+
+_BLOCK_BYTES = 1024 * 1024
+# More than this beyond the published size is not our file: stop before it fills the disk.
+_SLACK_BYTES = 1024 * 1024
+
+_ELSEWHERE = (
+    "Try again; where the network is blocked, run python -m convis_core.models fetch on another computer and "
+    "name the folder it wrote to in CONVIS_WEIGHTS_DIR; or stay with EfficientNet-Lite0, which needs no "
+    "download."
+)
+_OTHER_FOLDER = "Make room or mend the permissions, or name another folder in CONVIS_WEIGHTS_DIR."
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One file to bring.
+
+    Attributes:
+        url: its http or https address.
+        destination: its final path.
+        sha256: its digest, or the leading hex digits of it.
+        size_bytes: about how large it is; the server's word on it counts once there is one.
+        timeout: seconds without progress after which the server counts as stalled.
+    """
+
+    url: str
+    destination: Path
+    sha256: str
+    size_bytes: int
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadProgress:
+    """How far a download is.
+
+    Attributes:
+        done_bytes: how much is here.
+        total_bytes: how much there will be.
+        resumed_bytes: how much of ``done_bytes`` an earlier attempt had left.
+        path: where the whole and checked file lies; None until then.
+    """
+
+    done_bytes: int
+    total_bytes: int
+    resumed_bytes: int = 0
+    path: Path | None = None
+
+    @property
+    def done(self) -> int:
+        """The same as ``done_bytes``, under the name that every frame of a long computation has."""
+        return self.done_bytes
+
+    @property
+    def total(self) -> int:
+        """The same as ``total_bytes``."""
+        return self.total_bytes
+
+
+class _ContentError(Exception):
+    """What came is not the file that was asked for."""
+
+
+class _Part:
+    """An open part, and the digest of what is in it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self.size = 0
+        self.resumed = 0
+
+    def read_back(self) -> Iterator[None]:
+        """Bring the digest up to what an earlier attempt left, with pauses, since that may be much."""
+        self._file.seek(0)
+        shown = time.monotonic()
+        while block := self._file.read(_BLOCK_BYTES):
+            self._digest.update(block)
+            self.size += len(block)
+            if time.monotonic() - shown > FRAME_SECONDS:
+                yield
+                shown = time.monotonic()
+        self.resumed = self.size
+
+    def append(self, block: bytes) -> None:
+        self._file.write(block)
+        self._digest.update(block)
+        self.size += len(block)
+
+    def restart(self) -> None:
+        self._file.truncate(0)
+        self._digest = hashlib.sha256()
+        self.size = self.resumed = 0
+
+    def has_digest(self, sha256: str) -> bool:
+        return self._digest.hexdigest().startswith(sha256.lower())
+
+    def settle(self) -> None:
+        """Make sure that the disk holds what the digest was taken of, and no more."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        if os.fstat(self._file.fileno()).st_size != self.size:
+            raise _ContentError("something else has written to the file as well")
+
+
+def transfer(job: Transfer) -> Iterator[DownloadProgress]:
+    """Bring one file; the last frame, and no other, has its path.
+
+    Waiting for the server never holds a step up for more than a moment, so that a scheduler can take frames
+    from this generator in turn with others. Closing it early keeps what has arrived for the next attempt.
+
+    Raises:
+        WeightsError: when the file cannot be had or is not the right one; it says why and names a way out.
+    """
+    name, folder = job.destination.name, job.destination.parent
+    try:
+        with claimed_part(job.destination) as path:
+            _require_space(folder, job.size_bytes - size_or_zero(path))
+            yield from _fill(job, path)
+    except StreamError as error:
+        kept = size_or_zero(resting_part(job.destination))
+        later = f"The {kept / 1e6:,.1f} MB that came are kept for the next attempt. " if kept else ""
+        raise WeightsError(f"{name} could not be downloaded: {error}. {later}{_ELSEWHERE}") from error
+    except _ContentError as error:
+        raise WeightsError(
+            f"What came from {job.url} is not {name}: {error}. It was deleted; perhaps a login page or a "
+            f"proxy answered in the server's place. {_ELSEWHERE}"
+        ) from error
+    except OSError as error:
+        raise WeightsError(
+            f"{name} cannot be written to {folder}: {error.strerror or error}. {_OTHER_FOLDER}"
+        ) from error
+
+
+def _require_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OSError(errno.ENOSPC, f"it needs {needed / 1e6:,.1f} MB more, and {free / 1e6:,.1f} MB are free")
+
+
+def _fill(job: Transfer, path: Path) -> Iterator[DownloadProgress]:
+    """Complete the part, from nothing if it turns out that what it held cannot be continued."""
+    resuming = path.exists()
+    try:
+        yield from _complete(job, path)
+    except (_ContentError, OSError) as error:
+        # Neither a wrong file nor one that filled the disk is of use to the next attempt.
+        path.unlink(missing_ok=True)
+        if resuming and isinstance(error, _ContentError):
+            yield from _fill(job, path)
+        else:
+            raise
+
+
+def _complete(job: Transfer, path: Path) -> Iterator[DownloadProgress]:
+    """Receive what is missing, check the whole, move it into place."""
+    with path.open("a+b") as file:
+        part = _Part(file)
+        for _ in part.read_back():
+            yield DownloadProgress(part.size, max(part.size, job.size_bytes), part.size)
+        # An attempt that was stopped just before the end may have left everything.
+        if not (part.size and part.has_digest(job.sha256)):
+            yield from _receive(job, part)
+        if not part.has_digest(job.sha256):
+            raise _ContentError(f"it has {part.size:,} bytes and another checksum than {job.sha256}")
+        part.settle()
+    path.replace(job.destination)
+    # What a transfer that ran beside this one and was stopped has left is of no use any more.
+    resting_part(job.destination).unlink(missing_ok=True)
+    yield DownloadProgress(part.size, part.size, part.resumed, job.destination)
+
+
+def _receive(job: Transfer, part: _Part) -> Iterator[DownloadProgress]:
+    limit = job.size_bytes + _SLACK_BYTES
+    total, shown = job.size_bytes, -math.inf
+    with closing(stream(job.url, offset=part.size, timeout=job.timeout)) as items:
+        for item in items:
+            if isinstance(item, Opened):
+                total = item.end or total
+                if item.start == 0:
+                    part.restart()
+            else:
+                part.append(item)
+            if max(part.size, total) > limit:
+                raise _ContentError(f"it has more than {limit:,} bytes, where {job.size_bytes:,} were expected")
+            if time.monotonic() - shown > FRAME_SECONDS:
+                yield DownloadProgress(part.size, max(part.size, total), part.resumed)
+                shown = time.monotonic()

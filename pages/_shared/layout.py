@@ -1,0 +1,86 @@
+"""The bones that every page has, and the one way to show a figure, a sentence or a download."""
+
+import html
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from convis_core import models
+from convis_core.figures.scores import percent
+from pages._shared.context import Context
+from pages._shared.navigation import ASSETS
+
+_PRESENT_FONT = 20
+_INK = {"light": "#16212B", "dark": "#E6EDF1"}
+_CONFIG = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "resetScale"],
+    "toImageButtonOptions": {"scale": 2},
+}
+
+
+def presenting() -> bool:
+    """Whether the type shall be readable from the last row; also before the toggle has been drawn."""
+    asked = str(st.query_params.get("present", "")).lower() == "true"
+    return bool(st.session_state.get("present", asked))
+
+
+def apply_style() -> None:
+    """The stylesheet, the logo, and the type size; called by the entry script."""
+    st.html(ASSETS / "css" / "convis.css")
+    if presenting():
+        st.html(ASSETS / "css" / "present.css")
+    theme = "dark" if st.context.theme.type == "dark" else "light"
+    brand = ASSETS / "brand"
+    st.logo(str(brand / f"wordmark-{theme}.svg"), size="large", icon_image=str(brand / "mark.svg"))
+
+
+def header(context: Context, title: str, purpose: str) -> None:
+    """Title, one sentence of purpose, and the context strip: network, picture, class and its probability."""
+    categories = context.model.categories
+    synset = models.imagenet_synsets()[context.target] if categories == models.imagenet_categories() else ""
+    chosen = "its first choice" if context.follows else "chosen by you"
+    label, caption, name = map(html.escape, (context.model.spec.label, context.caption, context.target_name))
+    st.html(
+        f'<div class="convis-head"><h1>{html.escape(title)}</h1><p class="purpose">{html.escape(purpose)}</p>'
+        f'<p class="strip"><b>{label}</b> looks at <b>{caption}</b> and gives <b title="{synset}">{name}</b> '
+        f"({chosen}) <b>{html.escape(percent(context.probability))}</b>, logit {context.logit:.2f}</p></div>"
+    )
+
+
+def figure(chart: go.Figure, *, key: str, caption: str, alt: str | None = None) -> None:
+    """A figure with its caption.
+
+    Args:
+        chart: from ``convis_core.figures``.
+        key: unique in the whole app.
+        caption: makes sense alone; read out in place of the figure unless ``alt`` is given.
+        alt: what the figure shows, for those who cannot see it.
+    """
+    # The theme's own grey is too faint for a projector.
+    chart.update_layout(font_color=_INK["dark" if st.context.theme.type == "dark" else "light"])
+    if presenting():
+        chart.update_layout(font_size=_PRESENT_FONT)
+        chart.update_annotations(font_size=_PRESENT_FONT)
+    st.plotly_chart(chart, key=key, width="stretch", config=_CONFIG, alt=alt or caption)
+    st.caption(caption)
+
+
+def sentence(text: str) -> None:
+    """The computed sentence under the picture, in larger type; Markdown."""
+    st.markdown(f"#### {text}")
+
+
+def download(label: str, content: bytes, file_name: str, *, key: str) -> None:
+    """A download that does not run the page again."""
+    kind = file_name.rsplit(".", 1)[-1]
+    mime = {"png": "image/png", "csv": "text/csv", "gif": "image/gif", "webp": "image/webp", "py": "text/x-python"}
+    st.download_button(
+        label,
+        content,
+        file_name,
+        mime.get(kind, "application/octet-stream"),
+        key=key,
+        icon=":material/download:",
+        on_click="ignore",
+    )
