@@ -5,14 +5,16 @@ under names with an underscore, which it does not hash.
 """
 
 import os
+import threading
 from collections.abc import Callable, Hashable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 from PIL import Image
 from torch import Tensor
 
 from convis_core import CORE_VERSION, images, lanes, models
+from convis_core._kept import Kept, result_bytes
 from convis_core.jobs import Board, shared_board
 from convis_core.models import LoadedModel
 from pages._shared.pictures import PictureStore
@@ -20,6 +22,7 @@ from pages._shared.pictures import PictureStore
 T = TypeVar("T")
 
 _STORE_BYTES = 200 * 1024 * 1024
+_LARGE_BYTES = 128 * 1024 * 1024
 
 
 def board() -> Board:
@@ -82,3 +85,31 @@ def compute(key: Hashable, function: Callable[[], T]) -> T:
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _computed(version: str, key: str, _function: Callable[[], T]) -> T:
     return lanes.run(_function)
+
+
+def compute_large(key: Hashable, function: Callable[[], T]) -> T:
+    """A short computation whose answer takes megabytes, such as all channels of a layer.
+
+    Kept like those of ``compute``, but bounded in bytes, since 256 layers of VGG16 would fill the machine.
+
+    Args:
+        key: all that the answer depends on: see ``Context.key``.
+        function: computes it; must not use Streamlit.
+    """
+    lock, kept = _large()
+    name = repr(key)
+    with lock:
+        found = kept.get(name)
+    if found is None:
+        # Outside the lock: two who ask at the same moment may both compute, nobody waits for a stranger's layer.
+        found = lanes.run(function)
+        with lock:
+            if kept.get(name) is None:
+                kept.add(name, found, result_bytes(found))
+    answer: T = found
+    return answer
+
+
+@st.cache_resource(show_spinner=False)
+def _large() -> tuple[threading.Lock, Kept[Any]]:
+    return threading.Lock(), Kept(_LARGE_BYTES)

@@ -8,7 +8,7 @@ import streamlit as st
 from PIL import Image
 from torch import Tensor
 
-from convis_core import images, predict
+from convis_core import images, models, predict
 from convis_core.errors import ImageError
 from convis_core.export import Recipe
 from convis_core.models import LoadedModel
@@ -91,6 +91,7 @@ def shared_context() -> Context:
 
 def choose() -> None:
     """Draw the sidebar's pickers and put the context together; called by the entry script before the page runs."""
+    _accept_ids()
     with st.sidebar:
         model = network.choose_model()
         picture_id, picture = _choose_picture(model.input_size)
@@ -107,6 +108,20 @@ def choose() -> None:
             help="Larger type and figures, for a projector.",
         )
     st.session_state["context"] = Context(model, picture_id, picture, x, prediction, target, follows)
+
+
+def _accept_ids() -> None:
+    """Take ``?model=vgg16`` and ``?class=282`` as well as the labels that the widgets write into the address.
+
+    The address is rewritten and the run begun again, since a widget reads it only when it is new.
+    """
+    labels = {spec.id: spec.label for spec in models.MODELS}
+    numbers = {str(index): name for index, name in enumerate(models.imagenet_categories())}
+    for key, known in (("model", labels), ("class", numbers)):
+        written = str(st.query_params.get(key, ""))
+        if written in known:
+            st.query_params[key] = known[written]
+            st.rerun()
 
 
 def _choose_picture(size: int) -> tuple[str, Image.Image]:
@@ -194,9 +209,6 @@ def _keep(widget: str) -> None:
 
 def _choose_class(model: LoadedModel, prediction: Prediction) -> tuple[int, bool]:
     """The class to explain: the network's first choice unless another is picked."""
-    named = str(st.query_params.get("class", ""))
-    if named.isdigit() and int(named) < len(model.categories) and "class" not in st.session_state:
-        st.session_state["class"] = model.categories[int(named)]
     choice = st.selectbox(
         "Class to explain",
         [FOLLOW, *sorted(model.categories, key=str.lower)],

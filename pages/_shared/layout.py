@@ -26,7 +26,11 @@ def presenting() -> bool:
 
 
 def apply_style() -> None:
-    """The stylesheet, the logo, and the type size; called by the entry script."""
+    """The page config, the stylesheet, the logo, and the type size; called by the entry script, before all else.
+
+    The icon comes before the navigation, or the browser would ask a server on the internet for the page's symbol.
+    """
+    st.set_page_config("Convis", str(ASSETS / "brand" / "mark.svg"), "wide", "expanded")
     st.html(ASSETS / "css" / "convis.css")
     if presenting():
         st.html(ASSETS / "css" / "present.css")

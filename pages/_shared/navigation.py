@@ -81,5 +81,7 @@ def heal() -> None:
     ``st.navigation``, and the first visitor of a deep link would see the page without sidebar or context. Naming
     the pages and running again mends it for the whole process; the address keeps its query.
     """
+    # With an icon of its own: for a page's symbol the browser would ask a server on the internet.
+    st.set_page_config("Convis", str(ASSETS / "brand" / "mark.svg"), "wide", "expanded")
     navigate()
     st.rerun()

@@ -17,7 +17,7 @@ _MEGABYTE = 2**20
 
 def choose_model() -> LoadedModel:
     """The network of this run: the one picked, or the one before while the picked one's weights are not here."""
-    _accept_ids()
+    _after_refusal()
     st.selectbox(
         "Network",
         list(_LABELS),
@@ -36,11 +36,8 @@ def choose_model() -> LoadedModel:
     return model
 
 
-def _accept_ids() -> None:
-    """Take ``?model=vgg16`` as well as the label that the widget itself writes into the address; go back if refused."""
-    named = str(st.query_params.get("model", ""))
-    if "model" not in st.session_state and named in _LABELS:
-        st.session_state["model"] = named
+def _after_refusal() -> None:
+    """Go back to the network before, now that the widget can be set, and say why for as long as it stays."""
     refusal = st.session_state.pop("model_refusal", None)
     if refusal is not None:
         st.session_state["model"], st.session_state["model_error"] = refusal
