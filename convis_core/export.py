@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -87,8 +88,10 @@ def gif(frames: Sequence[Image.Image], durations: Sequence[int], recipe: Recipe)
         SpecError: when there is no frame, or not one duration for each.
     """
     _check_frames(frames, durations)
-    # Pillow merges equal neighbours; a GIF that promises n frames must have n, so each is kept whole.
     palette = [frame.convert("RGB").quantize(colors=255, method=Image.Quantize.MEDIANCUT) for frame in frames]
+    for before, frame in pairwise(palette):
+        if before.convert("RGB").tobytes() == frame.convert("RGB").tobytes():
+            _disturb_corner(frame)
     return _saved(
         palette[0],
         format="GIF",
@@ -153,6 +156,15 @@ def _saved(picture: Image.Image, **options: Any) -> bytes:
     file = io.BytesIO()
     picture.save(file, **options)
     return file.getvalue()
+
+
+def _disturb_corner(frame: Image.Image) -> None:
+    """Change one pixel by one step of one colour: Pillow would merge equal neighbours, and frames would be missing."""
+    red, green, blue = frame.convert("RGB").getpixel((0, 0))  # type: ignore[misc]
+    colours = (frame.getpalette() or [])[: 255 * 3]
+    colours += [0] * (255 * 3 - len(colours))
+    frame.putpalette([*colours, red, green, blue - 1 if blue else 1])
+    frame.putpixel((0, 0), 255)
 
 
 def _check_frames(frames: Sequence[Image.Image], durations: Sequence[int]) -> None:

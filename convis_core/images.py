@@ -70,8 +70,8 @@ def read_image(source: str | Path | bytes) -> Image.Image:
         raise ImageError(f"The file has {size:.0f} MB, more than the {limit} MB allowed; save the picture smaller.")
     try:
         with warnings.catch_warnings():
-            # Pillow's own warning about large pictures; the size is checked below, before anything is decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Pillow's own warnings: the size is checked below, and what is damaged is refused.
+            warnings.simplefilter("ignore")
             picture = Image.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise ImageError("This is not a picture that can be read; use JPEG, PNG, WebP, GIF, BMP or TIFF.") from error

@@ -174,9 +174,10 @@ def _randomise(network: nn.Module, spec: ModelSpec, seed: int) -> None:
             norm.reset_running_stats()
             norm.train().momentum = None
         if norms:
-            # Coarse noise, since neighbouring pixels of real pictures agree; white noise would leave layers too loud.
-            coarse = normal(torch.Size((2, 3, 14, 14)), 1.0)
-            network(functional.interpolate(coarse, size=spec.input_size, mode="bilinear"))
+            # One coarse and one fine, since in real pictures neighbouring pixels agree and in noise they do not.
+            coarse, fine = (normal(torch.Size((1, 3, side, side)), 1.0) for side in (14, spec.input_size))
+            coarse = functional.interpolate(coarse, size=spec.input_size, mode="bilinear")
+            network(torch.cat((coarse, fine)))
         for norm in norms:
             norm.eval().momentum = 0.1
             statistics = dict(norm.named_buffers(recurse=False))

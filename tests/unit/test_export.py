@@ -1,0 +1,79 @@
+"""Files say how they were made, and can be read back."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from convis_core import export
+from convis_core.errors import SpecError
+
+RECIPE = export.Recipe("efficientnet_lite0", "chelsea", "gradients.saliency", 282)
+
+
+def frames(count: int) -> list[Image.Image]:
+    generator = np.random.default_rng(0)
+    noise = [generator.integers(0, 255, (20, 24, 3), dtype=np.uint8) for _ in range(count)]
+    return [Image.fromarray(values) for values in noise]
+
+
+def test_png_carries_its_recipe():
+    content = export.png(frames(1)[0], RECIPE)
+    read = Image.open(io.BytesIO(content))
+    assert json.loads(read.text[export.RECIPE_KEY])["target"] == 282
+    assert np.array_equal(np.asarray(read), np.asarray(frames(1)[0]))
+
+
+def test_gif_has_every_frame_and_every_duration():
+    same = [*frames(3), frames(3)[2], frames(3)[2]]  # equal neighbours, which an encoder likes to merge
+    durations = [40, 100, 70, 70, 500]
+    read = Image.open(io.BytesIO(export.gif(same, durations, RECIPE)))
+    assert read.n_frames == 5
+    seen = []
+    for index in range(5):
+        read.seek(index)
+        seen.append(read.info["duration"])
+    assert seen == durations
+    read.seek(0)
+    assert json.loads(read.info["comment"])["method"] == "gradients.saliency" and read.info["loop"] == 0
+
+
+def test_webp_has_every_frame():
+    read = Image.open(io.BytesIO(export.webp(frames(4), [50] * 4, RECIPE)))
+    assert read.n_frames == 4 and json.loads(read.info["xmp"])["picture"] == "chelsea"
+
+
+@pytest.mark.parametrize(("count", "durations"), [(0, []), (2, [10])])
+def test_an_animation_without_frames_is_refused(count: int, durations: list[int]):
+    for write in (export.gif, export.webp):
+        with pytest.raises(SpecError):
+            write(frames(count), durations, RECIPE)
+
+
+def test_npz_needs_no_pickle():
+    values = torch.rand(3, 4)
+    read = np.load(io.BytesIO(export.npz({"values": values}, RECIPE)), allow_pickle=False)
+    assert np.array_equal(read["values"], values.numpy())
+    assert json.loads(str(read["recipe"]))["model_id"] == "efficientnet_lite0"
+
+
+def test_csv_is_a_table_under_a_comment():
+    lines = export.csv(["class", "p"], [("cat, tiger", 0.5)], RECIPE).decode().splitlines()
+    assert lines[0].startswith("# convis-recipe: {") and list(csv.reader(lines[1:])) == [["class", "p"], ["cat, tiger", "0.5"]]
+
+
+def test_the_recipe_as_python_computes_the_result_again(lite0, chelsea):
+    from convis_core import gradients
+
+    names: dict[str, object] = {}
+    exec(RECIPE.as_python(), names)  # noqa: S102
+    assert torch.equal(names["result"].values, gradients.saliency(lite0, chelsea, 282).values)  # type: ignore[attr-defined]
+
+
+def test_the_recipe_of_an_upload_names_its_digest():
+    text = export.Recipe("vgg16", "ab" * 32, "gradients.saliency", 1).as_python()
+    assert 'read_image("picture.png")' in text and "ab" * 32 in text
