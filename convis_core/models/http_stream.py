@@ -108,9 +108,7 @@ def _read_ahead(url: str, offset: int, timeout: float, inbox: _Inbox, closed: th
     try:
         response, start = _open(url, offset, timeout)
         with response:
-            _hand_over(
-                Opened(start, None if response.length is None else start + response.length), inbox, closed
-            )
+            _hand_over(Opened(start, None if response.length is None else start + response.length), inbox, closed)
             # read1 returns what one packet brought; read would wait for a whole block from a slow server.
             while not closed.is_set() and (block := response.read1(_BLOCK_BYTES)):
                 _hand_over(block, inbox, closed)
@@ -134,10 +132,9 @@ def _open(url: str, offset: int, timeout: float) -> tuple[http.client.HTTPRespon
     if offset:
         headers["Range"] = f"bytes={offset}-"
     try:
+        request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the caller admits http and https alone
         # An opener of its own: the global one would remember the proxies of the first call for ever.
-        response = urllib.request.build_opener().open(
-            urllib.request.Request(url, headers=headers), timeout=timeout
-        )
+        response = urllib.request.build_opener().open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         error.close()
         if offset and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:

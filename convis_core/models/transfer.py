@@ -152,9 +152,7 @@ def transfer(job: Transfer) -> Iterator[DownloadProgress]:
 def _require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise OSError(
-            errno.ENOSPC, f"it needs {needed / 1e6:,.1f} MB more, and {free / 1e6:,.1f} MB are free"
-        )
+        raise OSError(errno.ENOSPC, f"it needs {needed / 1e6:,.1f} MB more, and {free / 1e6:,.1f} MB are free")
 
 
 def _fill(job: Transfer, path: Path) -> Iterator[DownloadProgress]:
@@ -201,9 +199,7 @@ def _receive(job: Transfer, part: _Part) -> Iterator[DownloadProgress]:
             else:
                 part.append(item)
             if max(part.size, total) > limit:
-                raise _ContentError(
-                    f"it has more than {limit:,} bytes, where {job.size_bytes:,} were expected"
-                )
+                raise _ContentError(f"it has more than {limit:,} bytes, where {job.size_bytes:,} were expected")
             if time.monotonic() - shown > FRAME_SECONDS:
                 yield DownloadProgress(part.size, max(part.size, total), part.resumed)
                 shown = time.monotonic()

@@ -128,9 +128,7 @@ def verify(source: WeightsSource, path: Path) -> None:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise WeightsError(
-            f"{path} cannot be read: {error.strerror or error}. Mend its permissions."
-        ) from error
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}. Mend its permissions.") from error
     if not digest.startswith(source.sha256.lower()):
         raise WeightsError(
             f"{path} is damaged: its checksum begins with {digest[:8]}, not {source.sha256[:8]}. {_ANEW}"
@@ -188,9 +186,7 @@ def _size(path: Path) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise WeightsError(
-            f"{path} cannot be looked at: {error.strerror or error}. Mend its permissions."
-        ) from error
+        raise WeightsError(f"{path} cannot be looked at: {error.strerror or error}. Mend its permissions.") from error
 
 
 def _has_right_size(source: WeightsSource, size: int) -> bool:

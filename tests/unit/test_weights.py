@@ -84,9 +84,7 @@ def test_verify_reads_the_whole_file(own: Path) -> None:
     weights.verify(SOURCE, put(own, CONTENT))
     weights.verify(replace(SOURCE, sha256=SOURCE.sha256.upper()), own / FILE_NAME)
     path = put(own, CONTENT[:-1] + b"?")
-    with pytest.raises(
-        WeightsError, match=f"checksum begins with [0-9a-f]{{8}}, not {SOURCE.sha256}.*Delete it"
-    ):
+    with pytest.raises(WeightsError, match=f"checksum begins with [0-9a-f]{{8}}, not {SOURCE.sha256}.*Delete it"):
         weights.verify(SOURCE, path)
     with pytest.raises(WeightsError, match="cannot be read"):
         weights.verify(SOURCE, own / "missing.pth")
