@@ -145,9 +145,9 @@ def _choose_picture(size: int) -> tuple[str, Image.Image]:
         )
         picture_id = images.SAMPLES[0].id
         picture = cache.decoded(picture_id, images.sample_bytes(picture_id))
-    thumbnail, bring = st.columns([2, 3], vertical_alignment="center")
+    thumbnail, bring = st.columns([1, 2], vertical_alignment="center")
     thumbnail.image(images.view(picture, size, pixels=224), width="stretch", alt="What the network sees of the picture")
-    with bring.popover("Your own", icon=":material/add_photo_alternate:", width="stretch"):
+    with bring.popover("Your own", width="stretch", help="Upload a picture or take one."):
         _bring()
     return picture_id, picture
 

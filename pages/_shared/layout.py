@@ -62,10 +62,14 @@ def figure(chart: go.Figure, *, key: str, caption: str, alt: str | None = None) 
         alt: what the figure shows, for those who cannot see it.
     """
     # The theme's own grey is too faint for a projector.
-    chart.update_layout(font_color=_INK["dark" if st.context.theme.type == "dark" else "light"])
+    type_face: dict[str, object] = {"color": _INK["dark" if st.context.theme.type == "dark" else "light"]}
     if presenting():
-        chart.update_layout(font_size=_PRESENT_FONT)
-        chart.update_annotations(font_size=_PRESENT_FONT)
+        type_face["size"] = _PRESENT_FONT
+    chart.update_layout(font=type_face)
+    chart.update_annotations(font=type_face)
+    chart.update_xaxes(tickfont=type_face, title_font=type_face)
+    chart.update_yaxes(tickfont=type_face, title_font=type_face)
+    chart.update_coloraxes(colorbar_tickfont=type_face, colorbar_title_font=type_face)
     st.plotly_chart(chart, key=key, width="stretch", config=_CONFIG, alt=alt or caption)
     st.caption(caption)
 
