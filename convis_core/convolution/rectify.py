@@ -1,0 +1,37 @@
+"""ReLU: what is negative becomes zero, the rest stays."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from convis_core.results.convolution import Rectified
+
+
+def rectify(values: Tensor, *, bins: int = 40) -> Rectified:
+    """max(0, values), with histograms before and after.
+
+    Args:
+        values: [H, W].
+        bins: about how many bins; zero is always the border of two.
+    """
+    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    width = (high - low) / bins if high > low else 1.0
+    # Rounded up, but not for the sake of a rounding error; whatever is negative needs a bin below zero.
+    below = max(1, math.ceil(-low / width - 1e-9)) if low < 0 else 0
+    above = max(1, math.ceil(high / width - 1e-9))
+    edges = torch.arange(-below, above + 1) * width
+    after = values.relu()
+    return Rectified(
+        before=values,
+        after=after,
+        edges=edges,
+        counts_before=_counts(values, width, below, above),
+        counts_after=_counts(after, width, below, above),
+        silenced=float((values < 0).float().mean()),
+    )
+
+
+def _counts(values: Tensor, width: float, below: int, above: int) -> Tensor:
+    bins = (values.flatten().double() / width).floor().long().clamp(-below, above - 1) + below
+    return torch.bincount(bins, minlength=below + above)

@@ -1,0 +1,48 @@
+"""One weight, many gradients: how a weight that is used in many places learns from all of them."""
+
+import torch
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn import functional
+
+from convis_core.errors import SpecError
+from convis_core.results.convolution import SharedWeight
+
+
+def learn(x: Tensor, weights: Tensor, targets: Tensor) -> SharedWeight:
+    """A convolution in one dimension, its loss, and the gradient of every weight, term by term.
+
+    y_m = sum_f w_f x_(m + f), L = 1/2 sum_m (y_m - t_m)^2, dL/dw_f = sum_m (y_m - t_m) x_(m + f).
+
+    Args:
+        x: [N].
+        weights: [F].
+        targets: [N - F + 1].
+
+    Raises:
+        SpecError: when the sizes do not fit or a number is missing.
+    """
+    if not 1 <= len(weights) <= len(x):
+        raise SpecError(f"{len(weights)} weights do not fit into {len(x)} inputs.")
+    places = len(x) - len(weights) + 1
+    if len(targets) != places:
+        raise SpecError(f"{len(x)} inputs make {places} outputs with this window, not {len(targets)}.")
+    if not (x.isfinite().all() and weights.isfinite().all() and targets.isfinite().all()):
+        raise SpecError("A number is missing: fill in every cell.")
+    used = x.unfold(0, len(weights), 1).T
+    outputs = weights @ used
+    errors = outputs - targets
+    terms = used * errors
+    loss = float(errors.square().sum() / 2)
+    return SharedWeight(
+        x, weights, outputs, targets, errors, terms, terms.sum(dim=1), _by_autograd(x, weights, targets), loss
+    )
+
+
+def _by_autograd(x: Tensor, weights: Tensor, targets: Tensor) -> Tensor:
+    free = weights.detach().clone().requires_grad_(True)
+    with torch.enable_grad():
+        outputs = functional.conv1d(x[None, None], free[None, None])[0, 0]
+        (gradient,) = torch.autograd.grad((outputs - targets).square().sum() / 2, free)
+    return gradient

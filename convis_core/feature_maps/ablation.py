@@ -1,0 +1,46 @@
+"""What the network would say without a channel."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from convis_core import graph, operations
+from convis_core.errors import SpecError
+from convis_core.feature_maps.summaries import map_node
+from convis_core.models import LoadedModel
+from convis_core.predict import predict, rank
+from convis_core.results import Ablation
+
+
+def ablate(model: LoadedModel, x: Tensor, layer: str, channels: Iterable[int], *, keep_only: bool = False) -> Ablation:
+    """The prediction with some channels of a layer set to zero, beside the prediction as it is.
+
+    The zeros are put in on the way through the traced network; the network itself is not touched.
+
+    Args:
+        model: the network.
+        x: pixels in [0, 1], float32 [1, 3, S, S].
+        layer: name of a layer or block.
+        channels: indices of the channels.
+        keep_only: set all other channels to zero instead.
+
+    Raises:
+        SpecError: when ``x`` is not one picture of the network's size, the layer is none or has no maps, or it has no
+            such channel.
+    """
+    before = predict(model, x)
+    count = operations.shapes(model)[map_node(model, layer)][1]
+    chosen = tuple(sorted(set(channels)))
+    strange = [channel for channel in chosen if not 0 <= channel < count]
+    if strange:
+        raise SpecError(f"Layer {layer!r} has channels 0 to {count - 1}; there is no channel {strange[0]}.")
+    off = [channel for channel in range(count) if (channel in chosen) != keep_only]
+    index = torch.tensor(off, dtype=torch.long, device=model.device)
+
+    def silence(output: Tensor) -> Tensor:
+        return output.index_fill(1, index, 0)
+
+    with torch.no_grad():
+        logits, _ = graph.forward(graph.trace(model), x.to(model.device), edits={layer: silence})
+    return Ablation(layer, chosen, keep_only, before, rank(model, logits[0].cpu()))

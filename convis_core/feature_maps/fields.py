@@ -1,0 +1,113 @@
+"""What a cell of a feature map sees of the picture, in theory and measured, and where the map lies on the picture."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from convis_core import graph, operations, receptive
+from convis_core.errors import SpecError
+from convis_core.feature_maps.summaries import map_node
+from convis_core.models import LoadedModel
+from convis_core.predict import check_picture
+from convis_core.results import Cell, EffectiveField
+from convis_core.results.architecture import Box, ReceptiveField
+
+
+def effective_field(model: LoadedModel, x: Tensor, layer: str, cell: Cell) -> EffectiveField:
+    """How much each pixel moves one cell of a feature map, inside the field that the geometry allows.
+
+    values = max over the colours of |d cell / d x|. ReLU and max pooling let only part of the field through, so the
+    measured field depends on the picture; the theoretical one does not.
+
+    Args:
+        model: the network.
+        x: pixels in [0, 1], float32 [1, 3, S, S].
+        layer: name of a layer or block.
+        cell: channel, row and column.
+
+    Raises:
+        SpecError: when ``x`` is not one picture of the network's size, or there is no such layer or cell.
+
+    Luo, Li, Urtasun and Zemel, "Understanding the Effective Receptive Field in Deep Convolutional Neural Networks",
+    NIPS 2016 (arXiv:1701.04128).
+    """
+    check_picture(model, x)
+    check_cell(model, layer, cell)
+    pixels = x.detach().to(model.device).requires_grad_(True)
+    with torch.enable_grad():
+        _, outputs = graph.forward(graph.trace(model), pixels, layers=[layer])
+        (gradient,) = torch.autograd.grad(outputs[layer][0, cell.channel, cell.row, cell.column], pixels)
+    values = gradient[0].abs().amax(dim=0).cpu()
+    return EffectiveField(layer, cell, values, receptive.box(model, layer, cell.row, cell.column, model.input_size))
+
+
+def check_cell(model: LoadedModel, layer: str, cell: Cell) -> None:
+    """Refuse a cell that a layer does not have.
+
+    Raises:
+        SpecError: when there is no such layer, or it has no maps or no such cell.
+    """
+    shape = operations.shapes(model)[map_node(model, layer)][1:]
+    if any(not 0 <= index < size for index, size in zip(cell, shape, strict=True)):
+        channels, rows, columns = shape
+        raise SpecError(
+            f"Layer {layer!r} has {channels} channels of {rows} x {columns} cells; there is no {tuple(cell)}."
+        )
+
+
+def crop(x: Tensor, box: Box) -> Tensor:
+    """The part of a picture inside a box: what a cell sees.
+
+    Args:
+        x: [1, 3, S, S] or [3, S, S].
+        box: in pixels.
+
+    Returns:
+        [3, h, w].
+    """
+    picture = x[0] if x.dim() == 4 else x
+    return picture[:, box.top : box.bottom, box.left : box.right]
+
+
+def aligned(values: Tensor, field: ReceptiveField, size: int) -> Tensor:
+    """A map enlarged to the picture, each pixel taking the value of the cell whose field's centre is nearest.
+
+    Stretching the map over the picture would be simpler and, for many networks, wrong: AlexNet's last 6 x 6 cells
+    look at points 32 pixels apart, from the 31st pixel to the 191st, while stretching puts them 37 apart, from the
+    19th to the 205th. Where padding keeps the map centred and complete, as in VGG16, both give the same.
+
+    Args:
+        values: [H, W], one map.
+        field: of its layer, from ``receptive.field``.
+        size: side S of the picture, in pixels.
+
+    Returns:
+        [S, S].
+    """
+    rows = _nearest(field.start[0], field.size[0], field.jump[0], values.shape[0], size)
+    columns = _nearest(field.start[1], field.size[1], field.jump[1], values.shape[1], size)
+    return values[rows][:, columns]
+
+
+def cell_under(field: ReceptiveField, shape: tuple[int, int], x: float, y: float) -> tuple[int, int]:
+    """(row, column) of the cell whose field's centre is nearest to a point of the picture.
+
+    Args:
+        field: of the layer.
+        shape: (H, W) of its maps.
+        x: pixels from the picture's left edge.
+        y: pixels from its top.
+    """
+    points = zip((y, x), field.start, field.size, field.jump, shape, strict=True)
+    row, column = (
+        min(max(math.floor((point - start - size / 2) / jump + 0.5), 0), count - 1)
+        for point, start, size, jump, count in points
+    )
+    return row, column
+
+
+def _nearest(start: int, size: int, jump: int, count: int, pixels: int) -> Tensor:
+    # Pixel p covers p to p + 1; cell i looks at start + i * jump to start + i * jump + size.
+    middles = torch.arange(pixels, dtype=torch.float64) + 0.5
+    return ((middles - start - size / 2) / jump + 0.5).floor().long().clamp(0, count - 1)

@@ -1,0 +1,124 @@
+"""The kernels themselves, as pictures: in colour where they lie on the picture, else slice by slice."""
+
+import torch
+from torch import Tensor, fx, nn
+
+from convis_core import graph, operations
+from convis_core.errors import SpecError
+from convis_core.feature_maps.sheets import lay_out, page_of, scaled, tile
+from convis_core.models import LoadedModel
+from convis_core.results import ContactSheet, Filters, KernelSpec
+from convis_core.results.sheets import Scale
+
+_SAME_PICTURE = frozenset({operations.NORMALISE, operations.PAD, operations.IDENTITY})
+
+
+def convolutions(model: LoadedModel, layer: str = "") -> tuple[str, ...]:
+    """Names of the convolutions of a network or of one of its blocks, in order of execution.
+
+    Args:
+        model: the network.
+        layer: name of a layer or block; without it, the whole network.
+    """
+    traced = graph.trace(model)
+    names = [name for node, name in traced.names.items() if _as_convolution(node, traced.module) is not None]
+    return tuple(name for name in names if not layer or name == layer or name.startswith(f"{layer}."))
+
+
+def filters(model: LoadedModel, layer: str) -> Filters:
+    """The kernels of a convolution, with their norms.
+
+    Args:
+        model: the network.
+        layer: name of a convolution.
+
+    Raises:
+        SpecError: when the network has no such layer or it is no convolution.
+    """
+    traced = graph.trace(model)
+    node = traced.node(layer)
+    convolution = _as_convolution(node, traced.module)
+    if convolution is None or traced.names[node] != layer:
+        raise SpecError(f"Layer {layer!r} is no convolution, it has no filters; see feature_maps.convolutions.")
+    weights = convolution.weight.detach().cpu().clone()
+    bias = torch.zeros(len(weights)) if convolution.bias is None else convolution.bias.detach().cpu().clone()
+    norms = weights.flatten(1).norm(dim=1)
+    return Filters(layer, weights, norms, bias, convolution.groups, _reads_picture(node, model))
+
+
+def colour_sheet(kernels: Filters, *, scale: Scale = "channel", width: int = 1200) -> ContactSheet:
+    """The filters of a first layer in colour, zero as middle grey.
+
+    Args:
+        kernels: of a convolution that reads the picture.
+        scale: "layer" for one scale, "channel" to bring each filter to its full range.
+        width: about how many pixels wide the sheet shall be.
+
+    Raises:
+        SpecError: when the kernels do not read the picture's three colours.
+    """
+    if not kernels.on_picture or kernels.weights.shape[1] != 3:
+        raise SpecError(f"The filters of {kernels.layer!r} do not lie on the picture's colours; see kernel_sheet.")
+    return _signed_sheet(kernels.weights, range(len(kernels.weights)), scale, width)
+
+
+def kernel_sheet(kernels: Filters, spec: KernelSpec) -> ContactSheet:
+    """Slices of kernels as maps on a scale symmetric about zero: 0.5 on the sheet is a weight of zero.
+
+    Args:
+        kernels: of any convolution.
+        spec: which slices, in which order, on which scale.
+
+    Raises:
+        SpecError: when there is no such filter, input channel or page.
+    """
+    count = kernels.weights.shape[0 if spec.across == "inputs" else 1]
+    if not 0 <= spec.index < count:
+        raise SpecError(
+            f"The filters of {kernels.layer!r} can be looked at by 0 to {count - 1} here, not by {spec.index}."
+        )
+    slices = kernels.weights[spec.index] if spec.across == "inputs" else kernels.weights[:, spec.index]
+    norms = slices.flatten(1).norm(dim=1)
+    ordered = norms.argsort(descending=True, stable=True).tolist() if spec.order == "norm" else range(len(slices))
+    shown, pages = page_of(ordered, spec.page, spec.per_page)
+    sheet = _signed_sheet(slices, shown, spec.scale, spec.width)
+    return ContactSheet(sheet.layout, sheet.values, sheet.low, sheet.high, pages)
+
+
+def matrix_sheet(kernels: Filters, *, width: int = 1200) -> ContactSheet:
+    """The weights of a 1x1 convolution as one map: a row for each filter, a column for each input channel.
+
+    Args:
+        kernels: of a convolution whose kernels have a single cell.
+        width: about how many pixels wide the sheet shall be.
+
+    Raises:
+        SpecError: when the kernels have more than one cell.
+    """
+    if kernels.weights.shape[2:] != (1, 1):
+        raise SpecError(f"The filters of {kernels.layer!r} are larger than 1 x 1; see kernel_sheet.")
+    return _signed_sheet(kernels.weights[None, :, :, 0, 0], range(1), "layer", width)
+
+
+def _signed_sheet(slices: Tensor, shown: range | tuple[int, ...], scale: Scale, width: int) -> ContactSheet:
+    tiles = slices[list(shown)]
+    largest = slices.abs().amax().expand(len(tiles)) if scale == "layer" else tiles.flatten(1).abs().amax(dim=1)
+    # A kernel of zeros must come out as zero, the middle of the scale, not as its lowest colour.
+    bound = torch.where(largest > 0, largest, torch.ones_like(largest))
+    layout = lay_out(tuple(shown), (slices.shape[-2], slices.shape[-1]), width=width, spacing=1 / 10)
+    return ContactSheet(layout, tile(scaled(tiles, -bound, bound), layout), -bound, bound)
+
+
+def _as_convolution(node: fx.Node, module: nn.Module) -> nn.Conv2d | None:
+    if node.op != "call_module":
+        return None
+    layer = module.get_submodule(str(node.target))
+    return layer if isinstance(layer, nn.Conv2d) else None
+
+
+def _reads_picture(node: fx.Node, model: LoadedModel) -> bool:
+    module, shapes = graph.trace(model).module, operations.shapes(model)
+    source = node.all_input_nodes[0]
+    while source.op != "placeholder" and operations.read(source, module, shapes).kind in _SAME_PICTURE:
+        source = source.all_input_nodes[0]
+    return source.op == "placeholder"

@@ -1,0 +1,204 @@
+"""Contact sheets: all channels of a layer as one image with hard pixels, and the way back from a click to a cell."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from convis_core.errors import SpecError
+from convis_core.results import Cell, ContactSheet, FeatureMaps, SheetLayout, SheetSpec
+from convis_core.results.sheets import Order, Scale
+
+# Screens are about twice as wide as the part of a page that is seen at once is high.
+_ASPECT = 2.0
+
+
+def contact_sheet(maps: FeatureMaps, spec: SheetSpec, *, contributions: Tensor | None = None) -> ContactSheet:
+    """One page of a layer's channels, in the order and on the scale asked for.
+
+    Args:
+        maps: all channels of the layer.
+        spec: order, scale, page.
+        contributions: float32 [C], from ``contributions``; for the order of this name.
+
+    Raises:
+        SpecError: when there is no such page, or the order asks for contributions and there are none.
+    """
+    ordered = order(maps, spec.order, contributions=contributions)
+    shown, pages = page_of(ordered, spec.page, spec.per_page)
+    return replace(sheet_of(maps, shown, scale=spec.scale, width=spec.width), pages=pages)
+
+
+def sheet_of(
+    maps: FeatureMaps, channels: Sequence[int], *, scale: Scale = "channel", width: int = 1200
+) -> ContactSheet:
+    """The channels named, side by side.
+
+    Args:
+        maps: all channels of the layer.
+        channels: which of them, in reading order; at least one.
+        scale: "layer" or "channel".
+        width: about how many pixels wide the sheet shall be.
+    """
+    layout = lay_out(channels, (maps.values.shape[1], maps.values.shape[2]), width=width)
+    tiles = maps.values[list(channels)]
+    low, high = limits(tiles, maps.values, scale)
+    return ContactSheet(layout, tile(scaled(tiles, low, high), layout), low, high)
+
+
+def order(maps: FeatureMaps, by: Order, *, contributions: Tensor | None = None) -> tuple[int, ...]:
+    """The channels of a layer, sorted; equals stay in order of index.
+
+    Args:
+        maps: all channels of the layer.
+        by: "index", or largest first by "activation" (mean), "variance" or "contribution".
+        contributions: float32 [C], for the order of this name; what speaks against the class comes last.
+
+    Raises:
+        SpecError: when the order asks for contributions and there are none, or is none of the four.
+    """
+    keys = {"activation": maps.statistics.mean, "variance": maps.statistics.std, "contribution": contributions}
+    if by == "index":
+        return tuple(range(len(maps.values)))
+    key = keys.get(by)
+    if key is None:
+        raise SpecError(f"Channels cannot be sorted by {by!r} here: it is not known, or its values were not given.")
+    return tuple(key.argsort(descending=True, stable=True).tolist())
+
+
+def page_of(ordered: Sequence[int], page: int, per_page: int) -> tuple[tuple[int, ...], int]:
+    """The part of a sequence that stands on one page, and the number of pages.
+
+    Raises:
+        SpecError: when there is no such page.
+    """
+    if per_page < 1:
+        raise SpecError(f"A sheet must hold at least one map, not {per_page}.")
+    pages = max(1, math.ceil(len(ordered) / per_page))
+    if not 0 <= page < pages:
+        raise SpecError(f"There are {pages} sheets, counted from 0; there is no sheet {page}.")
+    return tuple(ordered[page * per_page : (page + 1) * per_page]), pages
+
+
+def lay_out(
+    channels: Sequence[int], cells: tuple[int, int], *, width: int = 1200, spacing: float = 1 / 30
+) -> SheetLayout:
+    """A grid about twice as wide as high, its maps enlarged by a whole factor to fill the width.
+
+    Args:
+        channels: what the tiles show, in reading order; at least one.
+        cells: (height, width) of a map.
+        width: about how many pixels wide the sheet shall be. Maps are never made smaller, so it may be wider.
+        spacing: the gap as a share of a tile, at least two pixels; more where tiles may be as pale as the gap.
+    """
+    height_of_map, width_of_map = cells
+    count = len(channels)
+    columns = _columns(count, math.sqrt(count * _ASPECT * height_of_map / width_of_map))
+    gap = max(2, round(width / columns * spacing)) if count > 1 else 0
+    zoom = max(1, round((width / columns - gap) / width_of_map))
+    return SheetLayout(tuple(channels), columns, height_of_map, width_of_map, zoom, gap)
+
+
+def _columns(count: int, ideal: float) -> int:
+    """A number of columns near the ideal that leaves few places empty in the last row; rather wide than high."""
+    candidates = range(max(1, math.ceil(ideal * 0.8)), max(1, math.floor(ideal * 1.25)) + 1)
+    possible = [columns for columns in candidates if columns <= count] or [count]
+    return min(possible, key=lambda columns: (-count % columns, columns < ideal, abs(columns - ideal)))
+
+
+def striking_cell(values: Tensor) -> tuple[int, int]:
+    """(row, column) of the largest value of a map that is its own.
+
+    Where several cells share the maximum it is a ceiling, ReLU6's for one, and such a cell no longer answers to small
+    changes of the picture; the largest value below it is taken then, if there is one that is not the floor.
+
+    Args:
+        values: [H, W].
+    """
+    top = values == values.max()
+    below = values.masked_fill(top, -math.inf)
+    shared = int(top.sum()) > 1 and float(below.max()) > float(values.min())
+    row, column = divmod(int((below if shared else values).argmax()), values.shape[1])
+    return row, column
+
+
+def limits(tiles: Tensor, everything: Tensor, scale: Scale) -> tuple[Tensor, Tensor]:
+    """What the darkest and the brightest colour of each tile stand for.
+
+    Args:
+        tiles: [n, H, W], the maps on the sheet.
+        everything: [C, H, W], all maps of the layer, so that its pages can be compared.
+        scale: "layer" or "channel".
+    """
+    if scale == "layer":
+        low, high = everything.aminmax()
+        return low.expand(len(tiles)).clone(), high.expand(len(tiles)).clone()
+    lows, highs = tiles.flatten(1).aminmax(dim=1)
+    return lows, highs
+
+
+def scaled(tiles: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Each tile from its own [low, high] to [0, 1]; a tile whose range is empty becomes 0.
+
+    Args:
+        tiles: [n, ...].
+        low: [n].
+        high: [n].
+    """
+    shape = (-1, *(1,) * (tiles.dim() - 1))
+    span = high - low
+    safe = torch.where(span > 0, span, torch.ones_like(span))
+    return ((tiles - low.view(shape)) / safe.view(shape)).clamp(0, 1)
+
+
+def tile(tiles: Tensor, layout: SheetLayout) -> Tensor:
+    """Maps side by side, each cell enlarged to a hard square, nan in the gaps.
+
+    Args:
+        tiles: [n, h, w], or [n, 3, h, w] in colour, in reading order.
+        layout: where they lie.
+
+    Returns:
+        [H', W'], or [3, H', W'].
+    """
+    large = tiles.repeat_interleave(layout.zoom, dim=-2).repeat_interleave(layout.zoom, dim=-1)
+    sheet = torch.full((*tiles.shape[1:-2], *layout.size), math.nan)
+    down, across = layout.pitch
+    for position, one in enumerate(large):
+        row, column = divmod(position, layout.columns)
+        top, left = layout.gap + row * down, layout.gap + column * across
+        sheet[..., top : top + one.shape[-2], left : left + one.shape[-1]] = one
+    return sheet
+
+
+def channel_at(layout: SheetLayout, x: float, y: float) -> int | None:
+    """The channel whose tile lies under a point of the sheet; None in a gap, in an empty place and outside.
+
+    Args:
+        layout: of the sheet.
+        x: pixels from the left edge of the sheet.
+        y: pixels from its top.
+    """
+    cell = cell_at(layout, x, y)
+    return None if cell is None else cell.channel
+
+
+def cell_at(layout: SheetLayout, x: float, y: float) -> Cell | None:
+    """The cell under a point of the sheet; None in a gap, in an empty place and outside.
+
+    Args:
+        layout: of the sheet.
+        x: pixels from the left edge of the sheet.
+        y: pixels from its top.
+    """
+    down, across = layout.pitch
+    tile_row, within_y = divmod(y - layout.gap, down)
+    tile_column, within_x = divmod(x - layout.gap, across)
+    row, column = int(within_y // layout.zoom), int(within_x // layout.zoom)
+    position = int(tile_row) * layout.columns + int(tile_column)
+    inside = 0 <= tile_column < layout.columns and 0 <= position < len(layout.channels)
+    if not inside or row >= layout.map_height or column >= layout.map_width:
+        return None
+    return Cell(layout.channels[position], row, column)

@@ -1,0 +1,62 @@
+"""An object cut out of its picture, and the specification that asks for it."""
+
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+UNKNOWN, BACKGROUND, FOREGROUND = 0, 1, 2
+"""The values of ``Segmentation.seeds``."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrabCutSpec:
+    """How an attribution becomes a mask.
+
+    Attributes:
+        foreground_percentile: pixels whose attribution is above this percentile are certainly the object.
+        background_percentile: pixels below this one are certainly not.
+        iterations: rounds of GrabCut.
+        smoothing: standard deviation of the Gaussian blur of the attribution, in pixels of the network's view.
+        working_side: GrabCut works on a copy whose longer side has at most this many pixels.
+    """
+
+    foreground_percentile: float = 95.0
+    background_percentile: float = 30.0
+    iterations: int = 5
+    smoothing: float = 6.0
+    working_side: int = 480
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmentation:
+    """An object, cut out of its picture.
+
+    Attributes:
+        picture: RGB, the whole original.
+        alpha: uint8 [H, W], 255 on the object, 0 off it, in between along its edge.
+        seeds: uint8 [H, W], where GrabCut was told what is what: UNKNOWN, BACKGROUND or FOREGROUND.
+        spec: what was asked.
+    """
+
+    picture: Image.Image
+    alpha: Tensor
+    seeds: Tensor
+    spec: GrabCutSpec
+
+    @property
+    def mask(self) -> Tensor:
+        """bool [H, W]: the pixels of the object."""
+        return self.alpha >= 128
+
+    @property
+    def foreground(self) -> Image.Image:
+        """The object on a transparent ground, RGBA, of the picture's own size."""
+        cut_out = self.picture.convert("RGBA")
+        cut_out.putalpha(Image.fromarray(self.alpha.numpy(), mode="L"))
+        return cut_out
+
+    def share(self) -> float:
+        """The object's share of the picture, 0 to 1."""
+        return float(self.mask.to(torch.float32).mean())

@@ -1,0 +1,140 @@
+"""What the tests of an attribution found, and the specifications that ask for them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from convis_core.results.attribution import Baseline
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionInsertionSpec:
+    """How pixels are taken away and put back in the order of an attribution.
+
+    Attributes:
+        steps: parts into which all pixels are divided; the network is asked after each.
+        cell: side of the squares that are taken or put back as one, in pixels; 1 for single pixels.
+        deleted: what stands where a pixel was deleted.
+        start: what insertion begins with.
+        random_orders: how many random orders to compare with; 0 for none.
+        seed: of the random orders.
+    """
+
+    steps: int = 28
+    cell: int = 8
+    deleted: Baseline = "mean"
+    start: Baseline = "blurred"
+    random_orders: int = 5
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeletionInsertion:
+    """The class probability while the most important pixels go, and while they come.
+
+    What is still to be computed is nan.
+
+    Attributes:
+        fractions: float32 [K + 1], share of the pixels deleted or inserted, 0 to 1.
+        deletion: float32 [K + 1], P(target) after deleting that share, the most important first.
+        insertion: float32 [K + 1], P(target) after inserting it.
+        random_deletion: float32 [R, K + 1], the same for each random order.
+        random_insertion: float32 [R, K + 1], likewise.
+        target: index of the class.
+        method: name of the method that gave the order.
+        spec: what was asked.
+        done: pictures that the network has seen.
+        total: pictures that it will have seen.
+    """
+
+    fractions: Tensor
+    deletion: Tensor
+    insertion: Tensor
+    random_deletion: Tensor
+    random_insertion: Tensor
+    target: int
+    method: str
+    spec: DeletionInsertionSpec
+    done: int
+    total: int
+
+    def deletion_auc(self) -> float:
+        """Area under the deletion curve, 0 to 1: the lower, the better the order. Nan while incomplete."""
+        return self._area(self.deletion)
+
+    def insertion_auc(self) -> float:
+        """Area under the insertion curve, 0 to 1: the higher, the better the order. Nan while incomplete."""
+        return self._area(self.insertion)
+
+    def random_deletion_auc(self) -> float:
+        """The mean area under the deletion curves of the random orders."""
+        return self._area(self.random_deletion)
+
+    def random_insertion_auc(self) -> float:
+        """The mean area under the insertion curves of the random orders."""
+        return self._area(self.random_insertion)
+
+    def _area(self, curve: Tensor) -> float:
+        return float(torch.trapezoid(curve.double(), self.fractions.double(), dim=-1).mean())
+
+
+@dataclass(frozen=True, slots=True)
+class RandomisationSpec:
+    """How the weights of a network are drawn anew.
+
+    Attributes:
+        seed: of the random weights.
+        independent: draw one layer anew at a time and leave the others trained; otherwise all from the top down.
+    """
+
+    seed: int = 0
+    independent: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightRandomisation:
+    """How an attribution changes when the network forgets what it has learned, layer by layer from the top.
+
+    Attributes:
+        layers: names of the layers or blocks in the order in which they lost their weights.
+        magnitudes: float32 [S, S] each: the trained network's map first, then one for each layer so far.
+        rank_correlation: Spearman's correlation of each of these maps with the first (1 for the first itself).
+        structural_similarity: SSIM of each with the first.
+        target: index of the class.
+        method: name of the method.
+        done: layers randomised so far.
+        total: layers to randomise.
+    """
+
+    layers: tuple[str, ...]
+    magnitudes: tuple[Tensor, ...]
+    rank_correlation: tuple[float, ...]
+    structural_similarity: tuple[float, ...]
+    target: int
+    method: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassSwap:
+    """The same picture explained for several classes.
+
+    Attributes:
+        targets: indices of the classes.
+        magnitudes: float32 [S, S] each, one for each class so far.
+        correlation: float32 [T, T], Pearson's correlation of the signed values, nan where pending.
+        rank_correlation: float32 [T, T], Spearman's correlation of the magnitudes, likewise.
+        method: name of the method.
+        done: classes explained so far.
+        total: classes to explain.
+    """
+
+    targets: tuple[int, ...]
+    magnitudes: tuple[Tensor, ...]
+    correlation: Tensor
+    rank_correlation: Tensor
+    method: str
+    done: int
+    total: int
