@@ -161,7 +161,7 @@ class Job(Generic[F]):
             if self._frames_seen:
                 return JobState.DONE, None
             return JobState.FAILED, ConvisError("The computation ended without a result.")
-        except Exception as error:  # whatever it is, its watchers see it and the board lives on
+        except Exception as error:  # noqa: BLE001 - whatever it is, its watchers see it and the board lives on
             return JobState.FAILED, error
         return None
 
@@ -189,7 +189,7 @@ class Job(Generic[F]):
             try:
                 with lanes.known_grad_mode():
                     close()
-            except Exception as error:  # as above
+            except Exception as error:  # noqa: BLE001 - as above
                 return error
         return None
 

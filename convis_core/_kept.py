@@ -40,7 +40,9 @@ class Kept(Generic[T]):
         return self._things[key][0]
 
     def add(self, key: Hashable, thing: T, size: int) -> None:
-        """Keeps a new thing of `size` bytes, unless it is larger than the bound by itself."""
+        """Keeps a thing of `size` bytes in place of the key's last, unless it alone exceeds the bound."""
+        _, freed = self._things.pop(key, (None, 0))
+        self.total_bytes -= freed
         if size > self.max_bytes:
             return
         self._things[key] = (thing, size)

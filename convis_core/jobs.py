@@ -83,6 +83,9 @@ class Board:
         patience: seconds without a poll after which a watcher counts as gone.
         clock: seconds, for watchers and times.
         pool: the lanes to compute on; None for those of the process.
+
+    Raises:
+        SpecError: CONVIS_LANES is not a whole number of at least 1.
     """
 
     def __init__(
@@ -109,9 +112,7 @@ class Board:
         self._drivers: list[threading.Thread] = []
         self._closed = False
 
-    def submit(
-        self, key: Hashable, make_frames: Callable[[], Iterator[F]], watcher: Hashable = None
-    ) -> Job[F]:
+    def submit(self, key: Hashable, make_frames: Callable[[], Iterator[F]], watcher: Hashable = None) -> Job[F]:
         """The job of this key: the one that is on the way or kept, else a new one.
 
         Args:
@@ -200,7 +201,7 @@ class Board:
         while (job := self._take()) is not None:
             try:
                 self._pool.step(partial(self._turn, job))
-            except BaseException as error:  # an exit in a generator, closed lanes: this job alone ends
+            except BaseException as error:  # noqa: BLE001 - an exit in a generator, closed lanes: this job alone ends
                 self._end(job, JobState.FAILED, error)
             job = None  # an idle driver keeps nobody's result alive
 
@@ -271,7 +272,7 @@ class Board:
         if error is not None:
             if not isinstance(error, ConvisError):
                 _log.error("A job has failed: %r", job.key, exc_info=error)
-            traceback.clear_frames(error.__traceback__)  # or tensors live for as long as the error is shown
+            _free_frames(error)
         size = _JOB_BYTES + result_bytes(job.frame) if state is JobState.DONE else 0
         with self._lock:
             if job.done:
@@ -295,6 +296,16 @@ class Board:
                     return place
                 place += bool(other._present())
             return 0
+
+
+def _free_frames(error: BaseException) -> None:
+    """Keeps the lines of the tracebacks and not the tensors, which would live while the error is shown."""
+    seen: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in seen:
+        seen.append(link)
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
 
 
 _shared: Board | None = None

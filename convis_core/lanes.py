@@ -37,7 +37,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -114,7 +114,7 @@ class Lanes:
         """Runs one frame of a long job on a lane, in turn; a `map` inside it spreads over all lanes."""
         return self._wait_for(_Role.STEP, function)
 
-    def map(self, function: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+    def map(self, function: Callable[[S], T], items: Iterable[S]) -> Generator[T, None, None]:
         """Yields function(item) for each item, in order, computed on all lanes.
 
         Items are taken as the results are consumed, two a lane ahead. Closing the iterator, or an exception
@@ -240,7 +240,7 @@ def _perform(task: _Task) -> None:
     try:
         with known_grad_mode():
             result = task.function()
-    except BaseException as error:  # raised again where the result is awaited
+    except BaseException as error:  # noqa: BLE001 - raised again where the result is awaited
         task.future.set_exception(error)
     else:
         task.future.set_result(result)
@@ -271,7 +271,7 @@ def run(function: Callable[[], T], /) -> T:
     return (_here.pool or shared()).run(function)
 
 
-def map(function: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+def map(function: Callable[[S], T], items: Iterable[S]) -> Generator[T, None, None]:
     """Yields function(item) for each item, in order, computed on all lanes; see `Lanes.map`."""
     return (_here.pool or shared()).map(function, items)
 

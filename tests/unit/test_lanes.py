@@ -1,4 +1,4 @@
-"""Lanes under real threads. Gates are events, not pauses; WAIT bounds how long a broken lane may hang."""
+"""Lanes under real threads. Gates are events, not pauses; WAIT bounds how long a broken one hangs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -77,7 +77,12 @@ def callers() -> Iterator[ThreadPoolExecutor]:
 def held(one: lanes.Lanes, callers: ThreadPoolExecutor) -> Iterator[threading.Event]:
     """The only lane is busy until this is set, so that what is queued meanwhile shows its order."""
     started, gate = threading.Event(), threading.Event()
-    callers.submit(one.run, lambda: (started.set(), gate.wait(WAIT)))
+
+    def hold() -> None:
+        started.set()
+        gate.wait(WAIT)
+
+    callers.submit(one.run, hold)
     assert started.wait(WAIT)
     yield gate
     gate.set()
@@ -127,16 +132,15 @@ def test_calls_overtake_chunks(one: lanes.Lanes, callers: ThreadPoolExecutor, he
     assert order == ["call", "chunk 0", "chunk 1"]
 
 
-def test_calls_cannot_starve_a_chunk(
-    one: lanes.Lanes, callers: ThreadPoolExecutor, held: threading.Event
-) -> None:
+def test_calls_cannot_starve_a_chunk(one: lanes.Lanes, callers: ThreadPoolExecutor, held: threading.Event) -> None:
     order: list[str] = []
     chunk = callers.submit(lambda: list(one.map(order.append, ["chunk"])))
     until(lambda: queued(one) == 1)
     calls = [callers.submit(one.run, lambda: order.append("call")) for _ in range(12)]
     until(lambda: queued(one) == 13)
     held.set()
-    for future in [chunk, *calls]:
+    chunk.result(WAIT)
+    for future in calls:
         future.result(WAIT)
     assert order.index("chunk") == 8
 
@@ -236,17 +240,19 @@ def test_an_exception_cancels_the_rest(two: lanes.Lanes, culprit: str) -> None:
 
 def test_a_map_within_a_chunk_runs_on_the_same_lane(two: lanes.Lanes) -> None:
     def chunk(item: int) -> tuple[int, set[int], list[int]]:
-        inner = [(threading.get_ident(), item * 10 + part) for part in two.map(int, range(3))]
+        inner = list(two.map(lambda part: (slow_ident(), item * 10 + part), range(3)))
         return threading.get_ident(), {ident for ident, _ in inner}, [value for _, value in inner]
 
-    for item, (outer, inner, values) in enumerate(two.map(chunk, range(8))):
-        assert inner == {outer}
-        assert values == [item * 10, item * 10 + 1, item * 10 + 2]
+    def slow_ident() -> int:
+        time.sleep(0.01)  # the other lane, which has nothing to do, would take some of these if it could
+        return threading.get_ident()
+
+    outer, inner, values = next(two.map(chunk, [7]))
+    assert inner == {outer}
+    assert values == [70, 71, 72]
 
 
-def test_maps_take_turns_by_the_chunk(
-    one: lanes.Lanes, callers: ThreadPoolExecutor, held: threading.Event
-) -> None:
+def test_maps_take_turns_by_the_chunk(one: lanes.Lanes, callers: ThreadPoolExecutor, held: threading.Event) -> None:
     order: list[str] = []
     first = callers.submit(lambda: list(one.map(order.append, [f"a{n}" for n in range(10)])))
     until(lambda: queued(one) == 2)
@@ -262,6 +268,57 @@ def test_maps_take_turns_by_the_chunk(
 # Steps
 
 
+@pytest.mark.parametrize("order", [["chunk", "step"], ["step", "chunk"]])
+def test_steps_and_chunks_leave_in_the_order_in_which_they_came(
+    one: lanes.Lanes, callers: ThreadPoolExecutor, held: threading.Event, order: list[str]
+) -> None:
+    seen: list[str] = []
+    ask: dict[str, Callable[[], object]] = {
+        "chunk": lambda: list(one.map(seen.append, ["chunk"])),
+        "step": lambda: one.step(lambda: seen.append("step")),
+    }
+    futures: list[concurrent.futures.Future[object]] = []
+    for name in order:
+        futures.append(callers.submit(ask[name]))
+        until(lambda: queued(one) == len(futures))
+    held.set()
+    for future in futures:
+        future.result(WAIT)
+    assert seen == order
+
+
+def test_a_new_step_wakes_a_lane_that_may_take_it(callers: ThreadPoolExecutor) -> None:
+    pool = lanes.Lanes(3)
+    both, second_busy = threading.Barrier(2), threading.Event()
+    second_lane, third_lane = threading.Event(), threading.Event()
+    call = callers.submit(pool.run, lambda: third_lane.wait(WAIT))
+
+    def waiting_step() -> None:
+        mine = threading.get_ident()
+
+        def chunk(_: int) -> None:
+            both.wait(WAIT)
+            if threading.get_ident() != mine:
+                second_busy.set()
+                assert second_lane.wait(WAIT)
+
+        list(pool.map(chunk, range(2)))
+
+    def asleep() -> int:
+        return len(pool._changed._waiters)  # type: ignore[attr-defined]
+
+    first = callers.submit(pool.step, waiting_step)
+    assert second_busy.wait(WAIT)
+    until(lambda: asleep() == 1)  # the step's lane waits for the second; the third has its call
+    third_lane.set()
+    call.result(WAIT)
+    until(lambda: asleep() == 2)  # now the third is idle too, and would be woken after the first
+    assert callers.submit(pool.step, lambda: "at once").result(WAIT) == "at once"
+    second_lane.set()
+    first.result(WAIT)
+    pool.close(WAIT)
+
+
 def test_a_map_within_a_step_uses_all_lanes(two: lanes.Lanes) -> None:
     meet = threading.Barrier(2)
 
@@ -275,9 +332,7 @@ def test_a_map_within_a_step_uses_all_lanes(two: lanes.Lanes) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_mapping_steps_do_not_wait_for_each_other_in_a_circle(
-    count: int, callers: ThreadPoolExecutor
-) -> None:
+def test_mapping_steps_do_not_wait_for_each_other_in_a_circle(count: int, callers: ThreadPoolExecutor) -> None:
     pool = lanes.Lanes(count)
 
     def step() -> int:
@@ -353,7 +408,7 @@ def test_a_task_leaves_no_grad_mode_behind(one: lanes.Lanes, nested: bool) -> No
 
 
 def test_a_suspended_inference_mode_does_not_leak(one: lanes.Lanes, two: lanes.Lanes) -> None:
-    def frames() -> Iterator[None]:
+    def frames() -> Generator[None, None, None]:
         with torch.inference_mode():
             yield
             yield
@@ -428,17 +483,20 @@ def run_script(script: str) -> subprocess.CompletedProcess[str]:
 def test_a_forked_child_has_lanes_of_its_own() -> None:
     done = run_script(
         """
-import os, torch
+import os, signal
 from convis_core import lanes
 assert sum(lanes.map(int, range(10))) == 45
+signal.alarm(60)  # of a child that hangs, nobody would be left to end it
 pid = os.fork()
 if pid == 0:
+    signal.alarm(60)
     assert sum(lanes.map(int, range(10))) == 45
     os._exit(lanes.run(lambda: 7))
 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
 def fork_within_a_task():
     pid = os.fork()
     if pid == 0:
+        signal.alarm(60)
         os._exit(lanes.run(lambda: 8))
     return pid
 pid = lanes.run(fork_within_a_task)
@@ -509,7 +567,5 @@ def test_the_module_has_one_pool_and_a_lane_uses_its_own(one: lanes.Lanes) -> No
     assert lanes.shared() is lanes.shared()
     assert lanes.run(lambda: 5) == 5
     assert list(lanes.map(str, range(3))) == ["0", "1", "2"]
-    outer, inner = one.step(
-        lambda: (threading.get_ident(), set(lanes.map(lambda _: threading.get_ident(), "ab")))
-    )
+    outer, inner = one.step(lambda: (threading.get_ident(), set(lanes.map(lambda _: threading.get_ident(), "ab"))))
     assert inner == {outer}
