@@ -73,6 +73,7 @@ from convis_core.results.objectives import (
     Objective,
     Sum,
 )
+from convis_core.results.occlusion import Fill, OcclusionCost, OcclusionMap, OcclusionSpec
 from convis_core.results.prediction import Prediction, Score
 from convis_core.results.segmentation import GrabCutSpec, Segmentation
 from convis_core.results.sheets import ContactSheet, KernelSpec, SheetLayout, SheetSpec
@@ -110,6 +111,7 @@ __all__ = [
     "DreamSpec",
     "EffectiveField",
     "FeatureMaps",
+    "Fill",
     "Filters",
     "GrabCutSpec",
     "Growth",
@@ -125,6 +127,9 @@ __all__ = [
     "NoiseWalk",
     "NoiseWalkSpec",
     "Objective",
+    "OcclusionCost",
+    "OcclusionMap",
+    "OcclusionSpec",
     "OutputSize",
     "Padding",
     "PoolPair",

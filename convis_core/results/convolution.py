@@ -233,7 +233,6 @@ class SharedWeight:
         terms: float32 [F, M], what each place adds to each weight's gradient.
         gradient: float32 [F], the sums of the terms.
         autograd: float32 [F], the same gradient as torch's automatic differentiation gives it.
-        autograd: float32 [F], the same gradient as torch's automatic differentiation gives it.
         loss: L.
     """
 

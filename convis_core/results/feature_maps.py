@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from convis_core.results.architecture import Box, Pair
+from convis_core.results.architecture import Box, Padding, Pair
 from convis_core.results.prediction import Prediction
 
 
@@ -211,6 +211,7 @@ class PoolPair:
         layer: name of the pooling layer.
         kernel: (height, width) of the window, in cells.
         stride: (down, across), in cells.
+        padding: rows and columns laid around the map before; they never win.
         before: float32 [C, H, W].
         after: float32 [C, h, w].
     """
@@ -218,8 +219,22 @@ class PoolPair:
     layer: str
     kernel: Pair
     stride: Pair
+    padding: Padding
     before: Tensor
     after: Tensor
+
+    def window(self, row: int, column: int) -> Box:
+        """The cells before from which a cell after took the largest, those on padding left out."""
+        top, left = row * self.stride[0] - self.padding.top, column * self.stride[1] - self.padding.left
+        rows, columns = self.before.shape[1:]
+        bottom, right = min(top + self.kernel[0], rows), min(left + self.kernel[1], columns)
+        return Box(max(top, 0), max(left, 0), bottom, right)
+
+    def cell_over(self, row: int, column: int) -> Pair:
+        """(row, column) of a cell after whose window holds this cell before, or the one nearest to doing so."""
+        rows, columns = self.after.shape[1:]
+        down, across = (row + self.padding.top) // self.stride[0], (column + self.padding.left) // self.stride[1]
+        return min(down, rows - 1), min(across, columns - 1)
 
     def agreement(self, channel: int) -> float:
         """How much the map after, stretched back, resembles the map before: their correlation, at most 1.

@@ -22,10 +22,10 @@ class DeletionInsertionSpec:
     """
 
     steps: int = 28
-    cell: int = 8
+    cell: int = 1
     deleted: Baseline = "mean"
     start: Baseline = "blurred"
-    random_orders: int = 5
+    random_orders: int = 3
     seed: int = 0
 
 

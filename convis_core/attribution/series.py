@@ -1,0 +1,161 @@
+"""Several attributions of one picture: by noise level, and by method."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from convis_core import trust
+from convis_core.attribution.methods import Method, attribute
+from convis_core.errors import SpecError
+from convis_core.gradients import smoothgrad
+from convis_core.models import LoadedModel
+from convis_core.results import Attribution, DeletionInsertion, DeletionInsertionSpec, SmoothGradSpec
+from convis_core.similarity import correlation, rank_correlation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filmstrip:
+    """One picture at growing noise levels.
+
+    Attributes:
+        levels: the noise levels.
+        attributions: one for each level so far; the last of them may be a partial estimate.
+        done: noisy copies computed.
+        total: noisy copies to compute.
+    """
+
+    levels: tuple[float, ...]
+    attributions: tuple[Attribution, ...]
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Several methods on one picture and class.
+
+    Attributes:
+        methods: which.
+        attributions: one for each method so far.
+        curves: deletion and insertion, one for each method so far; the last of them may be incomplete. The random
+            orders stand in the first.
+        agreement: float32 [M, M], Pearson's correlation of the signed values, summed over the channels, above and
+            on the diagonal; Spearman's of the magnitudes below it. Nan where pending or where a map is constant.
+        done: units of work, passes through the network.
+        total: units of work in all.
+    """
+
+    methods: tuple[Method, ...]
+    attributions: tuple[Attribution, ...]
+    curves: tuple[DeletionInsertion, ...]
+    agreement: Tensor
+    done: int
+    total: int
+
+
+def filmstrip(
+    model: LoadedModel, x: Tensor, target: int, levels: Sequence[float], spec: SmoothGradSpec
+) -> Iterator[Filmstrip]:
+    """SmoothGrad at several noise levels, each finished before the next begins.
+
+    Without noise all copies are the same picture, and one is enough.
+
+    Args:
+        model: the network.
+        x: pixels in [0, 1], float32 [1, 3, S, S].
+        target: index of the class.
+        levels: noise levels, at least one.
+        spec: all the rest; its own noise level is not read.
+
+    Returns:
+        An iterator of strips; the estimate at the latest level grows from frame to frame.
+
+    Raises:
+        SpecError: when there is no level, or as ``gradients.smoothgrad`` does.
+    """
+    if not levels:
+        raise SpecError("A filmstrip needs at least one noise level.")
+    asked = [dataclasses.replace(spec, noise_level=level, n_samples=spec.n_samples if level else 1) for level in levels]
+    return _strip(model, x, target, asked)
+
+
+def _strip(model: LoadedModel, x: Tensor, target: int, asked: Sequence[SmoothGradSpec]) -> Iterator[Filmstrip]:
+    levels, total = tuple(each.noise_level for each in asked), sum(each.n_samples for each in asked)
+    finished: tuple[Attribution, ...] = ()
+    before = 0
+    for each in asked:
+        latest = None
+        for frame in smoothgrad(model, x, target, each):
+            latest = frame
+            yield Filmstrip(levels, (*finished, frame), before + frame.done, total)
+        if latest is not None:
+            finished = (*finished, latest)
+        before += each.n_samples
+
+
+def compare(
+    model: LoadedModel, x: Tensor, target: int, methods: Sequence[Method], spec: DeletionInsertionSpec
+) -> Iterator[Comparison]:
+    """Several methods side by side: their maps, how alike they are, and how well each orders the pixels.
+
+    Args:
+        model: the network.
+        x: pixels in [0, 1], float32 [1, 3, S, S].
+        target: index of the class.
+        methods: at least one.
+        spec: of the deletion and insertion curves; random orders are computed once, with the first method.
+
+    Returns:
+        An iterator of comparisons: first the maps one by one, then the curves.
+
+    Raises:
+        SpecError: when there is no method, or a method or a test refuses what it is asked.
+    """
+    if not methods:
+        raise SpecError("A comparison needs at least one method.")
+    return _compared(model, x, target, tuple(methods), spec)
+
+
+def _compared(
+    model: LoadedModel, x: Tensor, target: int, methods: tuple[Method, ...], spec: DeletionInsertionSpec
+) -> Iterator[Comparison]:
+    maps: tuple[Attribution, ...] = ()
+    curves: tuple[DeletionInsertion, ...] = ()
+    agreement = torch.full((len(methods), len(methods)), torch.nan)
+    looks = 2 * (spec.steps + 1)
+    total = sum(method.passes for method in methods) + looks * (len(methods) + spec.random_orders)
+    done = 0
+    for method in methods:
+        partial = done
+        for frame in attribute(model, x, target, method):
+            partial = done + min(frame.done, method.passes)
+            if frame.done < frame.total:
+                yield Comparison(methods, (*maps, frame), curves, agreement, partial, total)
+            else:
+                maps = (*maps, frame)
+        done += method.passes
+        agreement = _agreement(maps, len(methods))
+        yield Comparison(methods, maps, curves, agreement, done, total)
+    for index, attribution in enumerate(maps):
+        orders = spec.random_orders if index == 0 else 0
+        latest = None
+        for curve in trust.deletion_insertion(model, x, attribution, dataclasses.replace(spec, random_orders=orders)):
+            latest = curve
+            yield Comparison(methods, maps, (*curves, curve), agreement, done + curve.done, total)
+        if latest is not None:
+            curves, done = (*curves, latest), done + latest.total
+
+
+def _agreement(maps: Sequence[Attribution], count: int) -> Tensor:
+    table = torch.full((count, count), torch.nan)
+    flat = [each.values.sum(dim=0) for each in maps]
+    sizes = [each.magnitude() for each in maps]
+    for row in range(len(maps)):
+        for column in range(row, len(maps)):
+            table[row, column] = correlation(flat[row], flat[column])
+            if column > row:
+                table[column, row] = rank_correlation(sizes[row], sizes[column])
+    return table

@@ -1,0 +1,73 @@
+"""Gradients of many pictures at once: through the leaner network, in chunks that fit a budget of memory."""
+
+import threading
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from convis_core import lanes
+from convis_core.gradients.lean import lean
+from convis_core.models import LoadedModel
+
+CHUNK_BYTES = 128 * 2**20
+"""What one chunk may keep for its backward pass. Two lanes work on two chunks: 256 MB at a time."""
+
+MOST_IN_A_CHUNK = 4
+"""Larger chunks are no faster, and the first frame would come later."""
+
+_lock = threading.Lock()
+_sizes: WeakKeyDictionary[LoadedModel, int] = WeakKeyDictionary()
+
+
+def logit_gradients(model: LoadedModel, pictures: Tensor, target: int) -> tuple[Tensor, Tensor]:
+    """For each picture, d logit_target / d pixel and the logit itself.
+
+    Args:
+        model: the network.
+        pictures: pixels, float32 [N, 3, S, S], anywhere.
+        target: index of the class.
+
+    Returns:
+        The gradients, float32 [N, 3, S, S], and the logits, float32 [N], both on the CPU.
+    """
+    module = lean(model)
+    with lanes.known_grad_mode():
+        leaf = pictures.to(model.device, memory_format=torch.channels_last, copy=True).requires_grad_(True)
+        logits = module(leaf)[:, target]
+        # Pictures do not see each other, so the gradient of the sum is the gradient of each.
+        (gradients,) = torch.autograd.grad(logits.sum(), leaf)
+    return gradients.cpu(), logits.detach().cpu()
+
+
+def chunk_size(model: LoadedModel) -> int:
+    """How many pictures to differentiate at once: at least 1, at most ``MOST_IN_A_CHUNK``, within ``CHUNK_BYTES``.
+
+    It depends on the network alone and not on the number of lanes, so that neither do the bits of the results.
+    """
+    with _lock:
+        if model not in _sizes:
+            _sizes[model] = max(1, min(MOST_IN_A_CHUNK, CHUNK_BYTES // _bytes_kept(model)))
+        return _sizes[model]
+
+
+def _bytes_kept(model: LoadedModel) -> int:
+    """What autograd keeps of one picture between the forward and the backward pass, weights left out."""
+    module = lean(model)
+    weights = {tensor.untyped_storage().data_ptr() for tensor in [*module.parameters(), *module.buffers()]}
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor.detach()  # an output that held itself would never be freed
+
+    side = model.input_size
+    example = next(iter(module.parameters()), torch.empty(0))
+    with lanes.known_grad_mode(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        picture = torch.zeros(1, 3, side, side, dtype=example.dtype, device=model.device)
+        # The result is held until all is counted, or a freed tensor's address would be counted for two.
+        logits = module(picture.contiguous(memory_format=torch.channels_last).requires_grad_(True))
+        total = sum(kept.values()) + logits.nbytes
+    return max(1, total)

@@ -1,0 +1,166 @@
+"""From an attribution to the object: seeds from the map, edges from the picture.
+
+A map of single pixels is no mask: it marks what decided, an eye or a wheel, and leaves the rest of the object out.
+But it says well enough where the object certainly is and where it certainly is not, and GrabCut does the rest by
+colour. The only module that imports OpenCV.
+"""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from convis_core.baselines import gaussian_blur
+from convis_core.errors import SpecError
+from convis_core.images import crop_box
+from convis_core.results import Attribution, GrabCutSpec, Segmentation
+from convis_core.results.segmentation import BACKGROUND, FOREGROUND, UNKNOWN
+
+_SMALLEST_CROP = 8
+"""Pixels along the shorter side of what the network saw, below which there is nothing to segment."""
+
+_FEWEST_SEEDS = 10
+"""GrabCut fits five Gaussians to the colours of each side; with fewer pixels it has nothing to fit them to."""
+
+_ARBITRARY_SEED = 1
+
+Pixels = npt.NDArray[np.uint8]
+
+# By itself OpenCV takes every core, on top of the lanes that have them already.
+cv2.setNumThreads(1)
+
+
+def grabcut(img: Image.Image, attribution: Attribution, spec: GrabCutSpec) -> Segmentation:
+    """Cut the object that an attribution points at out of the original picture.
+
+    The magnitude of the attribution is blurred; where it is above its ``foreground_percentile`` the object is, where
+    it is below its ``background_percentile`` it is not. GrabCut models the colours of both and divides the pixels
+    between them along the picture's edges; the largest connected part is the object.
+
+    The network saw the central square of the picture only. What lies outside may still become object, if its
+    colours say so, but starts as "probably not".
+
+    GrabCut works on a copy of bounded size, so that a picture of any size takes about the same time; the mask's edge
+    is then enlarged smoothly to the original. Same arguments, same mask.
+
+    Args:
+        img: the original picture, RGB, of any size.
+        attribution: of ``images.to_tensor(img, S)``, values [C, S, S].
+        spec: percentiles, rounds and blur.
+
+    Returns:
+        The mask of the whole original, the seeds that led to it, and the cut-out.
+
+    Raises:
+        SpecError: when the attribution is the same everywhere or not finite, the picture too small, ``spec`` out of
+            range, or no object is found.
+
+    Simonyan, Vedaldi and Zisserman, 2013 (arXiv:1312.6034), section 3.2; Rother, Kolmogorov and Blake, "GrabCut",
+    2004.
+    """
+    _check_spec(spec)
+    picture = img.convert("RGB")
+    small = _working_copy(picture, spec)
+    seeds = _seeds(attribution, picture.size, small.size, spec)
+    if min(int((seeds == kind).sum()) for kind in (FOREGROUND, BACKGROUND)) < _FEWEST_SEEDS:
+        raise SpecError("The map leaves too few certain pixels; lower the upper percentile or raise the lower one.")
+    mask = _largest_part(_divide(np.asarray(small), seeds, spec.iterations))
+    if not mask.any():
+        raise SpecError("No object was found; try other percentiles or another class.")
+    return Segmentation(picture, _enlarged(mask, picture.size), _tensor(_nearest(seeds, picture.size)), spec)
+
+
+def outline(mask: Tensor, *, thickness: int = 1) -> Tensor:
+    """The pixels along the inside of a mask's edge.
+
+    Args:
+        mask: bool [H, W].
+        thickness: of the line, in pixels.
+
+    Returns:
+        bool [H, W].
+    """
+    outside = (~mask)[None, None].float()
+    grown = functional.max_pool2d(outside, 2 * thickness + 1, stride=1, padding=thickness)[0, 0]
+    return mask & (grown > 0)
+
+
+def _check_spec(spec: GrabCutSpec) -> None:
+    if not 0 <= spec.background_percentile < spec.foreground_percentile <= 100:
+        raise SpecError("The percentiles must rise: 0 <= background < foreground <= 100.")
+    if not 1 <= spec.iterations <= 50:
+        raise SpecError(f"GrabCut takes 1 to 50 rounds, not {spec.iterations}.")
+    if not 0 <= spec.smoothing <= 100:
+        raise SpecError(f"The blur has a standard deviation of 0 to 100 pixels, not {spec.smoothing}.")
+    if not 64 <= spec.working_side <= 4000:
+        raise SpecError(f"GrabCut works on 64 to 4000 pixels along the longer side, not {spec.working_side}.")
+
+
+def _working_copy(picture: Image.Image, spec: GrabCutSpec) -> Image.Image:
+    """The picture at the size where GrabCut works; small ones are not enlarged."""
+    scale = min(1.0, spec.working_side / max(picture.size))
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    return picture.resize((width, height), Image.Resampling.BOX)
+
+
+def _seeds(attribution: Attribution, original: tuple[int, int], size: tuple[int, int], spec: GrabCutSpec) -> Pixels:
+    """Where the object certainly is and is not, on the working copy, [h, w]."""
+    magnitude = attribution.magnitude()
+    if not bool(magnitude.isfinite().all()):
+        raise SpecError("The map has values that are no numbers; there is nothing to cut out.")
+    smooth = gaussian_blur(magnitude[None, None].double(), spec.smoothing)[0, 0]
+    if float(smooth.max()) - float(smooth.min()) <= 1e-6 * float(smooth.max()):
+        raise SpecError("The map is the same everywhere and points at nothing; choose another class or method.")
+    lowest, highest = np.percentile(smooth.numpy(), [spec.background_percentile, spec.foreground_percentile])
+    kinds = np.full(tuple(smooth.shape), UNKNOWN, dtype=np.uint8)
+    kinds[smooth.numpy() <= lowest] = BACKGROUND
+    kinds[smooth.numpy() > highest] = FOREGROUND
+    scale = size[0] / original[0], size[1] / original[1]
+    box = crop_box(original, magnitude.shape[-1])
+    left, top, right, bottom = (round(edge * scale[place % 2]) for place, edge in enumerate(box))
+    left, top, right, bottom = max(left, 0), max(top, 0), min(right, size[0]), min(bottom, size[1])
+    if min(right - left, bottom - top) < _SMALLEST_CROP:
+        raise SpecError(
+            f"The picture is too small or too narrow to cut anything out of it: {original[0]} x {original[1]}."
+        )
+    seeds = np.full((size[1], size[0]), UNKNOWN, dtype=np.uint8)
+    seeds[top:bottom, left:right] = _nearest(kinds, (right - left, bottom - top))
+    return seeds
+
+
+def _divide(pixels: Pixels, seeds: Pixels, iterations: int) -> npt.NDArray[np.bool_]:
+    """GrabCut: every pixel is given to the object or to the rest."""
+    labels = np.full(seeds.shape, cv2.GC_PR_BGD, dtype=np.uint8)
+    labels[seeds == BACKGROUND] = cv2.GC_BGD
+    labels[seeds == FOREGROUND] = cv2.GC_FGD
+    inside, outside = np.zeros((1, 65)), np.zeros((1, 65))
+    whole = (0, 0, labels.shape[1], labels.shape[0])  # not read when the labels say where to start
+    cv2.setRNGSeed(_ARBITRARY_SEED)  # of this thread
+    cv2.grabCut(pixels[:, :, ::-1].copy(), labels, whole, outside, inside, iterations, cv2.GC_INIT_WITH_MASK)
+    return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))
+
+
+def _largest_part(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    count, parts, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count < 2:
+        return mask
+    largest = 1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax())
+    chosen: npt.NDArray[np.bool_] = parts == largest
+    return chosen
+
+
+def _enlarged(mask: npt.NDArray[np.bool_], size: tuple[int, int]) -> Tensor:
+    """The mask on the original as alpha, uint8 [H, W], its staircase smoothed."""
+    grey = Image.fromarray(mask.astype(np.uint8) * 255, mode="L")
+    return _tensor(np.asarray(grey.resize(size, Image.Resampling.BICUBIC)))
+
+
+def _nearest(values: Pixels, size: tuple[int, int]) -> Pixels:
+    return np.asarray(Image.fromarray(values, mode="L").resize(size, Image.Resampling.NEAREST))
+
+
+def _tensor(values: Pixels) -> Tensor:
+    return torch.from_numpy(values.copy())

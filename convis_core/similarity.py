@@ -1,0 +1,99 @@
+"""How alike two maps are: one number each, blind to scale."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_WINDOW_SIGMA = 1.5
+_WINDOW_RADIUS = 5
+_SSIM_MEANS = 0.01**2
+_SSIM_SPREADS = 0.03**2
+_CLIP = 0.99
+
+
+def correlation(a: Tensor, b: Tensor) -> float:
+    """Pearson's correlation of two tensors, value by value: 1 for the same up to scale and offset, 0 for unrelated.
+
+    r = cov(a, b) / (std(a) std(b)).
+
+    Args:
+        a: any shape.
+        b: as many values as ``a``.
+
+    Returns:
+        -1 to 1; nan when one of them is constant, since then nothing can vary together with it.
+    """
+    first, second = a.flatten().double(), b.flatten().double()
+    first, second = first - first.mean(), second - second.mean()
+    # Each by its own length first: squares of very small gradients would vanish in their product.
+    lengths = float(first.norm()), float(second.norm())
+    if not all(math.isfinite(length) and length > 0 for length in lengths):
+        return math.nan
+    return max(-1.0, min(1.0, float((first / lengths[0]) @ (second / lengths[1]))))
+
+
+def rank_correlation(a: Tensor, b: Tensor) -> float:
+    """Spearman's correlation: Pearson's of the ranks, so that only the order of the values counts.
+
+    Equal values share the mean of their ranks.
+
+    Args:
+        a: any shape.
+        b: as many values as ``a``.
+
+    Returns:
+        -1 to 1; nan when one of them is constant or not finite.
+    """
+    if not (bool(a.isfinite().all()) and bool(b.isfinite().all())):
+        return math.nan
+    return correlation(_ranks(a), _ranks(b))
+
+
+def structural_similarity(a: Tensor, b: Tensor) -> float:
+    """SSIM of two maps, each brought to [0, 1]: 1 for the same structure, near 0 for none in common.
+
+    The mean over all Gaussian windows of (2 m_a m_b + c1)(2 s_ab + c2) / ((m_a^2 + m_b^2 + c1)(s_a^2 + s_b^2 + c2)),
+    m for mean, s^2 for variance, s_ab for covariance; c1 = 0.01^2, c2 = 0.03^2. A map is clipped at its 99th
+    percentile and divided by it, as it is for display.
+
+    Args:
+        a: magnitudes, float32 [H, W], not negative.
+        b: magnitudes, float32 [H, W].
+
+    Returns:
+        At most 1; nan when one of them is zero everywhere or not finite.
+
+    Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004.
+    """
+    first, second = _displayed(a), _displayed(b)
+    if first is None or second is None:
+        return math.nan
+    stack = torch.stack([first, second, first * first, second * second, first * second]).unsqueeze(1)
+    offsets = torch.arange(-_WINDOW_RADIUS, _WINDOW_RADIUS + 1, dtype=torch.float64)
+    window = torch.exp(-(offsets**2) / (2 * _WINDOW_SIGMA**2))
+    window = window / window.sum()
+    means = functional.conv2d(functional.conv2d(stack, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))[:, 0]
+    mean_a, mean_b, square_a, square_b, product = means
+    variance_a, variance_b = square_a - mean_a**2, square_b - mean_b**2
+    covariance = product - mean_a * mean_b
+    brightness = (2 * mean_a * mean_b + _SSIM_MEANS) / (mean_a**2 + mean_b**2 + _SSIM_MEANS)
+    structure = (2 * covariance + _SSIM_SPREADS) / (variance_a + variance_b + _SSIM_SPREADS)
+    return float((brightness * structure).mean())
+
+
+def _ranks(values: Tensor) -> Tensor:
+    _, places, counts = torch.unique(values.flatten(), return_inverse=True, return_counts=True)
+    last = counts.cumsum(0).double()
+    return (last - (counts.double() - 1) / 2)[places]
+
+
+def _displayed(values: Tensor) -> Tensor | None:
+    """The map in float64, clipped at its 99th percentile and scaled to [0, 1]; None when there is nothing to show."""
+    if not bool(values.isfinite().all()):
+        return None
+    flat = values.double().flatten()
+    top = float(flat.kthvalue(max(1, round(_CLIP * flat.numel()))).values)
+    top = top if top > 0 else float(flat.max())
+    return values.double().clamp(max=top) / top if top > 0 else None
