@@ -1,0 +1,57 @@
+"""Pictures that stand for "nothing to see": where integrated gradients start and what takes a deleted pixel's place."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from convis_core.errors import SpecError
+from convis_core.models import LoadedModel
+from convis_core.results import Baseline
+
+_BLUR_SHARE = 0.05
+"""Sigma of the blurred baseline as a share of the picture's side: outlines go, colours stay."""
+
+_GREYS = {"black": 0.0, "grey": 0.5, "white": 1.0}
+
+
+def baseline(model: LoadedModel, x: Tensor, kind: Baseline) -> Tensor:
+    """A picture without the content of this one.
+
+    Args:
+        model: the network; "mean" is the mean colour of its training pictures, which it sees as zeros.
+        x: pixels in [0, 1], float32 [1, 3, S, S].
+        kind: "black", "grey", "white", "mean", or "blurred" for the picture itself behind frosted glass.
+
+    Returns:
+        float32 [1, 3, S, S].
+
+    Raises:
+        SpecError: when there is no such baseline.
+    """
+    if kind == "blurred":
+        return gaussian_blur(x.detach(), _BLUR_SHARE * x.shape[-1])
+    if kind == "mean":
+        return x.new_tensor(model.spec.mean).view(1, 3, 1, 1).expand_as(x).clone()
+    if kind not in _GREYS:
+        names = ", ".join([*_GREYS, "mean", "blurred"])
+        raise SpecError(f"There is no baseline called {kind!r}; choose one of {names}.")
+    return torch.full_like(x.detach(), _GREYS[kind])
+
+
+def gaussian_blur(maps: Tensor, sigma: float) -> Tensor:
+    """Each channel convolved with a Gaussian; at the border the outermost pixels go on for ever.
+
+    Args:
+        maps: float32 [N, C, H, W].
+        sigma: standard deviation in pixels; 0 leaves the maps as they are.
+    """
+    if sigma <= 0:
+        return maps.clone()
+    radius = max(1, round(3 * sigma))
+    offsets = torch.arange(-radius, radius + 1, dtype=maps.dtype, device=maps.device)
+    window = torch.exp(-(offsets**2) / (2 * sigma**2))
+    window = window / window.sum()
+    flat = maps.reshape(-1, 1, *maps.shape[-2:])
+    flat = functional.pad(flat, (radius, radius, radius, radius), mode="replicate")
+    flat = functional.conv2d(functional.conv2d(flat, window.view(1, 1, 1, -1)), window.view(1, 1, -1, 1))
+    return flat.view(maps.shape)
