@@ -1,0 +1,24 @@
+"""Class models: what a network thinks a class, a channel or a layer looks like, drawn by gradient ascent.
+
+Four rooms kept apart: what is optimised (``parameterisation``), how it is disturbed and kept in bounds
+(``transforms``, ``regularisers``), what is maximised (``objectives``), and who loops (``ascent``, ``dream``).
+"""
+
+from convis_core.class_models.ascent import ascend, ascend_many
+from convis_core.class_models.dream import deep_dream
+from convis_core.class_models.presets import BLUR, L2, MODERN, PRESETS, RAW, YOSINSKI
+from convis_core.class_models.recognition import displaced, recognise
+
+__all__ = [
+    "BLUR",
+    "L2",
+    "MODERN",
+    "PRESETS",
+    "RAW",
+    "YOSINSKI",
+    "ascend",
+    "ascend_many",
+    "deep_dream",
+    "displaced",
+    "recognise",
+]

@@ -1,0 +1,39 @@
+"""Ready-made specs: one for each lesson, from noise to a picture."""
+
+from dataclasses import replace
+
+from convis_core.results.class_models import ClassModelSpec, Regularisers, Transforms
+
+RAW = ClassModelSpec(
+    parameterisation="pixels",
+    start="zeros",
+    learning_rate=0.01,
+    cool_down=0.0,
+    transforms=Transforms(),
+)
+"""Plain ascent on the pixels: noise that the network is sure of."""
+
+L2 = replace(RAW, regularisers=Regularisers(l2=1.0))
+"""The article's: a penalty on |z|^2 (Simonyan et al. 2013)."""
+
+BLUR = replace(RAW, learning_rate=0.03, regularisers=Regularisers(blur_sigma=1.0, blur_every=4))
+"""A blur every few steps: high frequencies cannot pile up."""
+
+YOSINSKI = replace(
+    RAW,
+    learning_rate=0.05,
+    regularisers=Regularisers(l2=0.05, blur_sigma=1.0, blur_every=4, small_norm=0.05, small_contribution=0.05),
+    transforms=Transforms(jitter=4),
+)
+"""Decay, blur, and clipping of small pixels and small contributions together (Yosinski et al. 2015)."""
+
+MODERN = ClassModelSpec()
+"""Fourier coefficients of decorrelated colours, seen through robust views (after Olah et al. 2017)."""
+
+PRESETS: tuple[tuple[str, ClassModelSpec], ...] = (
+    ("raw", RAW),
+    ("l2", L2),
+    ("blur", BLUR),
+    ("yosinski", YOSINSKI),
+    ("modern", MODERN),
+)
