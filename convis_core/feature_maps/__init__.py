@@ -6,7 +6,14 @@ layer. The rest works on what they return: contact sheets, receptive fields, abl
 
 from convis_core.feature_maps.ablation import ablate
 from convis_core.feature_maps.fields import aligned, cell_under, crop, effective_field
-from convis_core.feature_maps.filters import colour_sheet, convolutions, filters, kernel_sheet, matrix_sheet
+from convis_core.feature_maps.filters import (
+    colour_sheet,
+    convolutions,
+    filters,
+    filters_across,
+    kernel_sheet,
+    matrix_sheet,
+)
 from convis_core.feature_maps.pooling import max_pools, pool_pair, pooled
 from convis_core.feature_maps.sheets import (
     cell_at,
@@ -35,6 +42,7 @@ __all__ = [
     "crop",
     "effective_field",
     "filters",
+    "filters_across",
     "kernel_sheet",
     "lay_out",
     "map_layers",

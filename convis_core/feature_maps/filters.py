@@ -86,7 +86,10 @@ def kernel_sheet(kernels: Filters, spec: KernelSpec) -> ContactSheet:
 
 
 def matrix_sheet(kernels: Filters, *, width: int = 1200) -> ContactSheet:
-    """The weights of a 1x1 convolution as one map: a row for each filter, a column for each input channel.
+    """The weights of a 1x1 convolution as one map, the longer side across.
+
+    A column for each filter and a row for each input channel where there are at least as many filters as inputs,
+    else a row for each filter and a column for each input channel.
 
     Args:
         kernels: of a convolution whose kernels have a single cell.
@@ -97,7 +100,14 @@ def matrix_sheet(kernels: Filters, *, width: int = 1200) -> ContactSheet:
     """
     if kernels.weights.shape[2:] != (1, 1):
         raise SpecError(f"The filters of {kernels.layer!r} are larger than 1 x 1; see kernel_sheet.")
-    return _signed_sheet(kernels.weights[None, :, :, 0, 0], range(1), "layer", width)
+    weights = kernels.weights[:, :, 0, 0]
+    wide = weights.T if filters_across(kernels) else weights
+    return _signed_sheet(wide[None], range(1), "layer", width)
+
+
+def filters_across(kernels: Filters) -> bool:
+    """Whether ``matrix_sheet`` gives each filter a column; else it gives each a row."""
+    return kernels.weights.shape[0] >= kernels.weights.shape[1]
 
 
 def _signed_sheet(slices: Tensor, shown: range | tuple[int, ...], scale: Scale, width: int) -> ContactSheet:

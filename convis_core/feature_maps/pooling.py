@@ -8,6 +8,7 @@ from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
 from convis_core.predict import check_picture
 from convis_core.results import FeatureMaps, PoolPair
+from convis_core.results.architecture import Padding
 
 
 def max_pools(model: LoadedModel) -> tuple[str, ...]:
@@ -39,7 +40,7 @@ def pool_pair(model: LoadedModel, x: Tensor, layer: str) -> PoolPair:
     before = traced.names[node.all_input_nodes[0]]
     outputs = graph.record(model, x, [before, layer])
     window = operations.read(node, traced.module, operations.shapes(model))
-    return PoolPair(layer, window.kernel, window.stride, outputs[before][0], outputs[layer][0])
+    return PoolPair(layer, window.kernel, window.stride, window.padding, outputs[before][0], outputs[layer][0])
 
 
 def pooled(maps: FeatureMaps, *, window: int = 2) -> PoolPair:
@@ -56,4 +57,4 @@ def pooled(maps: FeatureMaps, *, window: int = 2) -> PoolPair:
         rows, columns = maps.values.shape[1:]
         raise SpecError(f"A window of {window} x {window} does not fit into maps of {rows} x {columns} cells.")
     after = functional.max_pool2d(maps.values[None], window)[0]
-    return PoolPair(maps.layer, (window, window), (window, window), maps.values, after)
+    return PoolPair(maps.layer, (window, window), (window, window), Padding(), maps.values, after)

@@ -1,18 +1,16 @@
-"""Feature maps: summaries, contact sheets, receptive fields, sums, ablation, kernels and pooling."""
+"""Feature maps: summaries, receptive fields, sums, ablation, kernels and pooling."""
 
 import pickle
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
 from convis_core import feature_maps, models, predict, receptive
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.results import Cell, FeatureMaps, KernelSpec, SheetLayout, SheetSpec
+from convis_core.results import Cell, FeatureMaps, KernelSpec, SheetSpec
 from convis_core.results.architecture import Box, ReceptiveField
 
 SIDE = 24
@@ -92,6 +90,14 @@ def test_statistics_of_channels_that_are_counted_by_hand() -> None:
     assert found.dead.tolist() == [True, True, False]
 
 
+def test_summary_of_the_maps_equals_the_summary_made_on_the_way(model: LoadedModel, x: Tensor) -> None:
+    (passing,) = feature_maps.summarise(model, x, ["stem"])
+    kept = feature_maps.summary(feature_maps.maps(model, x, "stem"))
+    assert torch.equal(passing.average, kept.average)
+    for name in ("minimum", "maximum", "mean", "std", "sparsity", "dead", "shape"):
+        assert getattr(passing, name) == getattr(kept, name)
+
+
 def test_a_single_cell_is_dead_only_when_it_is_zero() -> None:
     assert feature_maps.statistics(torch.tensor([[[0.0]], [[2.0]]])).dead.tolist() == [True, False]
 
@@ -122,79 +128,6 @@ def after_stem(model: LoadedModel, stem: Tensor) -> Tensor:
     wide = functional.conv2d(pooled, weight["grouped.weight"], weight["grouped.bias"], padding=2, dilation=2, groups=2)
     short = functional.conv2d(pooled, weight["short.weight"])
     return (wide + short).relu().mean(dim=(2, 3)) @ weight["classifier.weight"].T + weight["classifier.bias"]
-
-
-# Contact sheets
-
-
-def some_maps(channels: int, height: int, width: int) -> FeatureMaps:
-    values = torch.randn(channels, height, width, generator=torch.Generator().manual_seed(channels))
-    return FeatureMaps("layer", values, feature_maps.statistics(values))
-
-
-def test_orders_are_largest_first_and_stable() -> None:
-    values = torch.tensor([[[1.0, 1.0]], [[0.0, 4.0]], [[1.0, 1.0]], [[3.0, 3.0]]])
-    maps = FeatureMaps("layer", values, feature_maps.statistics(values))
-    assert feature_maps.order(maps, "index") == (0, 1, 2, 3)
-    assert feature_maps.order(maps, "activation") == (3, 1, 0, 2)
-    assert feature_maps.order(maps, "variance") == (1, 0, 2, 3)
-    contributions = torch.tensor([-5.0, 0.0, 1.0, 0.0])
-    assert feature_maps.order(maps, "contribution", contributions=contributions) == (2, 1, 3, 0)
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    st.integers(1, 30),
-    st.integers(1, 7),
-    st.integers(1, 7),
-    st.integers(10, 120),
-    st.sampled_from(("layer", "channel")),
-)
-def test_every_pixel_of_a_sheet_leads_back_to_its_cell(
-    channels: int, height: int, width: int, wide: int, scale: str
-) -> None:
-    maps = some_maps(channels, height, width)
-    spec = SheetSpec(order="activation", scale=scale, width=wide)  # type: ignore[arg-type]
-    sheet = feature_maps.contact_sheet(maps, spec)
-    assert tuple(sheet.values.shape) == sheet.layout.size
-    seen = torch.zeros(channels, height, width, dtype=torch.long)
-    for y in range(sheet.layout.size[0]):
-        for x in range(sheet.layout.size[1]):
-            cell = feature_maps.cell_at(sheet.layout, x + 0.5, y + 0.5)
-            value = float(sheet.values[y, x])
-            if cell is None:
-                assert value != value
-                continue
-            seen[cell] += 1
-            position = sheet.layout.channels.index(cell.channel)
-            low, high = float(sheet.low[position]), float(sheet.high[position])
-            expected = (float(maps.values[cell]) - low) / (high - low) if high > low else 0.0
-            assert value == pytest.approx(expected, abs=1e-5)
-            assert feature_maps.channel_at(sheet.layout, x, y) == cell.channel
-    assert (seen == sheet.layout.zoom**2).all()
-
-
-def test_points_outside_a_sheet_are_nothing() -> None:
-    layout = SheetLayout(channels=(4, 7, 9), columns=2, map_height=3, map_width=3, zoom=2, gap=2)
-    assert layout.size == (18, 18)
-    assert feature_maps.cell_at(layout, 2, 2) == Cell(4, 0, 0)
-    assert feature_maps.cell_at(layout, 15.9, 7.9) == Cell(7, 2, 2)
-    for x, y in ((-1, 3), (3, -1), (18.5, 3), (3, 18.5), (1, 5), (8.5, 3), (12, 12)):
-        assert feature_maps.cell_at(layout, x, y) is None
-
-
-def test_pages_hold_every_channel_once_on_one_scale() -> None:
-    maps = some_maps(23, 2, 3)
-    sheets = [feature_maps.contact_sheet(maps, SheetSpec(page=page, per_page=10)) for page in range(3)]
-    assert [sheet.pages for sheet in sheets] == [3, 3, 3]
-    assert tuple(channel for sheet in sheets for channel in sheet.layout.channels) == tuple(range(23))
-    assert {float(high) for sheet in sheets for high in sheet.high} == {float(maps.values.max())}
-
-
-def test_five_hundred_and_twelve_maps_make_one_sheet_twice_as_wide_as_high() -> None:
-    sheet = feature_maps.contact_sheet(some_maps(512, 14, 14), SheetSpec())
-    assert (sheet.pages, sheet.layout.rows, sheet.layout.columns) == (1, 16, 32)
-    assert 1000 < sheet.layout.size[1] < 1500
 
 
 # Receptive fields
@@ -328,6 +261,8 @@ def test_a_cell_is_the_sum_of_its_products(model: LoadedModel, x: Tensor, layer:
         assert found.layer == behind == feature_maps.convolution_behind(model, layer)
         assert float(found.products.sum()) + found.bias == pytest.approx(found.total, abs=1e-5)
         assert len(found.then) == then
+        assert found.supporting() + found.opposing() == pytest.approx(float(found.by_input().sum()), abs=1e-5)
+        assert found.opposing() <= 0 <= found.supporting()
         assert (found.then[-1][1] if then else found.total) == pytest.approx(float(maps[cell]), abs=1e-6)
         assert not found.inputs[:, found.outside].any()
 
@@ -427,6 +362,18 @@ def test_slices_by_filter_and_by_input_channel(model: LoadedModel) -> None:
     assert low + (high - low) * float(one_input.values[gap, gap]) == pytest.approx(float(kernels.weights[0, 2, 0, 0]))
 
 
+def test_a_convolution_of_single_cells_is_one_map_of_weights(model: LoadedModel) -> None:
+    kernels = feature_maps.filters(model, "short")
+    sheet = feature_maps.matrix_sheet(kernels, width=60)
+    assert feature_maps.filters_across(kernels)
+    assert (sheet.layout.map_height, sheet.layout.map_width) == (6, 8)
+    bound = float(kernels.weights.abs().max())
+    shown = sheet.values[:: sheet.layout.zoom, :: sheet.layout.zoom]
+    torch.testing.assert_close(shown, 0.5 + kernels.weights[:, :, 0, 0].T / bound / 2)
+    with pytest.raises(SpecError, match="larger than 1 x 1"):
+        feature_maps.matrix_sheet(feature_maps.filters(model, "grouped"))
+
+
 def test_a_kernel_of_zeros_is_the_middle_of_the_scale() -> None:
     network = nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     nn.init.zeros_(network[0].weight)
@@ -444,6 +391,43 @@ def test_a_pooling_before_and_after(model: LoadedModel, x: Tensor) -> None:
     assert (pair.kernel, pair.stride) == ((3, 3), (2, 2))
     assert torch.equal(pair.before, feature_maps.maps(model, x, "stem").values)
     assert torch.equal(pair.after, functional.max_pool2d(pair.before[None], 3, 2, 1)[0])
+
+
+def test_every_cell_after_a_pooling_is_the_largest_in_its_window(model: LoadedModel, x: Tensor) -> None:
+    for pair in (
+        feature_maps.pool_pair(model, x, "pool"),
+        feature_maps.pooled(feature_maps.maps(model, x, "stem"), window=5),
+    ):
+        for row in range(pair.after.shape[1]):
+            for column in range(pair.after.shape[2]):
+                box = pair.window(row, column)
+                inside = pair.before[:, box.top : box.bottom, box.left : box.right]
+                assert torch.equal(inside.amax(dim=(1, 2)), pair.after[:, row, column])
+                assert pair.cell_over(box.bottom - 1, box.right - 1)[0] >= row
+        for row in range(pair.before.shape[1]):
+            box = pair.window(*pair.cell_over(row, 3))
+            beyond = row >= pair.window(pair.after.shape[1] - 1, 0).bottom
+            assert beyond or (box.top <= row < box.bottom and box.left <= 3 < box.right)
+
+
+def test_a_pooling_that_the_network_does_not_have(model: LoadedModel, x: Tensor) -> None:
+    maps = feature_maps.maps(model, x, "relu")
+    pair = feature_maps.pooled(maps, window=3)
+    assert torch.equal(pair.before, maps.values)
+    assert torch.equal(pair.after, functional.max_pool2d(maps.values[None], 3)[0])
+
+
+def test_agreement_is_the_correlation_with_the_map_stretched_back() -> None:
+    blocks = torch.rand(1, 3, 3).repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
+    same = feature_maps.pooled(FeatureMaps("layer", blocks, feature_maps.statistics(blocks)))
+    assert same.agreement(0) == pytest.approx(1)
+    noise = torch.rand(1, 6, 6, generator=torch.Generator().manual_seed(0))
+    pair = feature_maps.pooled(FeatureMaps("layer", noise, feature_maps.statistics(noise)))
+    stretched = pair.after[0].repeat_interleave(2, dim=0).repeat_interleave(2, dim=1)
+    expected = torch.corrcoef(torch.stack([noise[0].flatten(), stretched.flatten()]))[0, 1]
+    assert pair.agreement(0) == pytest.approx(float(expected), abs=1e-6)
+    flat = torch.ones(1, 4, 4)
+    assert feature_maps.pooled(FeatureMaps("layer", flat, feature_maps.statistics(flat))).agreement(0) == 1
 
 
 # Refusals and records
