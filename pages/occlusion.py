@@ -1,0 +1,104 @@
+"""Occlusion: hide a part of the picture and see what the network makes of the rest."""
+
+from collections.abc import Hashable
+
+import streamlit as st
+
+from convis_core import occlusion
+from convis_core.figures.scores import percent
+from convis_core.jobs import Job
+from convis_core.results import OcclusionCost, OcclusionMap
+from pages._shared import layout, live, navigation, text
+from pages._shared.context import Context, shared_context
+from pages._shared.rooms import (
+    occlusion_controls,
+    occlusion_downloads,
+    occlusion_fills,
+    occlusion_map,
+    occlusion_sizes,
+    occlusion_window,
+    occlusion_words,
+)
+from pages._shared.rooms.occlusion_controls import Settings
+
+SLOT = "occlusion_map"
+
+
+@st.fragment
+def explore(context: Context) -> None:
+    """The controls and all that depends on them; a quick hand on the sliders runs only this, and not every time."""
+    asked, answer = st.columns([1, 3.6])
+    with asked, st.container(key="occlusion_controls"):
+        settings = occlusion_controls.choose()
+        cost = occlusion.estimate(context.model, settings.spec)
+        key = context.key("occlusion.occlusion", context.target, settings.spec)
+        begin = occlusion_controls.agreed(SLOT, key, cost.windows, cost.seconds)
+    with answer:
+        if begin:
+            found = watch(context, settings, key)
+        else:
+            found = None
+            not_yet(context)
+    if found is not None:
+        occlusion_downloads.draw(context, settings, found)
+    occlusion_sizes.draw(context, settings)
+    text.explain("occlusion", numbers(context, settings, cost))
+
+
+def watch(context: Context, settings: Settings, key: Hashable) -> OcclusionMap | None:
+    """The map as it grows; what it had reached when it has ended, else None."""
+    model, x, target, spec = context.model, context.x, context.target, settings.spec
+
+    def draw(found: OcclusionMap, job: Job[OcclusionMap]) -> None:
+        chart, beside = st.columns(occlusion_map.PROPORTIONS)
+        with beside:
+            hidden = st.container()
+            chosen = occlusion_window.place(found)
+        with chart:
+            occlusion_map.draw(context, settings, found, chosen, occlusion_window.pick)
+        with hidden:
+            occlusion_window.draw(context, found, chosen, occlusion_window.pick)
+        occlusion_words.draw(context, found)
+        occlusion_window.bars(context, found, chosen)
+        if job.done:
+            occlusion_fills.draw(context, found, chosen)
+        else:
+            st.skeleton(height=480)
+
+    job = live.watch(SLOT, key, lambda: occlusion.occlusion(model, x, target, spec), draw, height=1400)
+    return job.frame if job.done else None
+
+
+def not_yet(context: Context) -> None:
+    """What stands in the place of a map that takes long and has not been asked for."""
+    st.info("This takes a while, so it waits for you to press the button.", icon=":material/hourglass_empty:")
+    chart, _ = st.columns(occlusion_map.PROPORTIONS)
+    chart.image(context.view(), width="stretch", alt=context.caption)
+
+
+def numbers(context: Context, settings: Settings, cost: OcclusionCost) -> dict[str, str]:
+    """What the text says of this network, picture and class."""
+    spec = settings.spec
+    return {
+        "windows": f"{cost.windows:,}",
+        "window": str(spec.window),
+        "stride": str(spec.stride),
+        "side": str(context.model.input_size),
+        "network": context.model.spec.label,
+        "class": context.target_name,
+        "logit": f"{context.logit:.2f}",
+        "probability": percent(context.probability),
+        "work": billions(cost.multiply_adds),
+        "full": billions(cost.full_multiply_adds),
+    }
+
+
+def billions(multiply_adds: int) -> str:
+    """A number of multiply-adds as people read it."""
+    return f"{multiply_adds / 1e9:,.0f} billion"
+
+
+context = shared_context()
+st.html(navigation.ASSETS / "css" / "occlusion.css")
+layout.header(context, "Occlusion", "Which part matters? Hide it and see.")
+explore(context)

@@ -1,0 +1,163 @@
+"""The occlusion page in a browser: one computation whatever the hand on the slider does, and a Stop that stops."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+Settle = Callable[[Page], None]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# The dashboard, and beside it a thread that says twenty times a second what the board and the processor do.
+WATCHED = """
+import json, sys, threading, time
+from pathlib import Path
+from streamlit.web import cli
+from convis_core.jobs import shared_board
+
+def tell(file):
+    while True:
+        seen = shared_board().snapshot()
+        said = {"computations": seen.running + seen.queued, "cpu": time.process_time(), "clock": time.monotonic()}
+        draft = file.with_suffix(".draft")
+        draft.write_text(json.dumps(said))
+        draft.replace(file)
+        time.sleep(0.05)
+
+threading.Thread(target=tell, args=(Path(sys.argv[1]),), daemon=True).start()
+sys.argv = ["streamlit", "run", "dashboard.py", "--server.port", sys.argv[2]]
+cli.main()
+"""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A server whose board and processor can be looked at from outside."""
+
+    address: str
+    file: Path
+
+    def computations(self) -> int:
+        return json.loads(self.file.read_text())["computations"]
+
+    def cpu_share(self, seconds: float) -> float:
+        """Cores that the server uses, on average over some seconds from now."""
+        first = json.loads(self.file.read_text())
+        time.sleep(seconds)
+        last = json.loads(self.file.read_text())
+        return (last["cpu"] - first["cpu"]) / (last["clock"] - first["clock"])
+
+
+@pytest.fixture(scope="module")
+def watched(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("watched")
+    file, log = folder / "seen.json", folder / "log.txt"
+    environment = {name: value for name, value in os.environ.items() if name != "CONVIS_INLINE"}
+    environment |= {"CONVIS_WEIGHTS_DIR": str(folder), "PYTHONPATH": str(ROOT)}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", WATCHED, str(file), str(port)],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0 and file.exists():
+                break
+        time.sleep(0.1)
+    else:
+        process.kill()
+        pytest.fail(f"The server did not start:\n{log.read_text()}")
+    yield Watched(f"http://127.0.0.1:{port}", file)
+    process.terminate()
+    process.wait(timeout=10)
+
+
+def begin_if_asked(page: Page) -> None:
+    """On a slow machine the page asks first."""
+    button = page.locator(".st-key-occlusion_map_begin button")
+    page.wait_for_timeout(500)
+    if button.count():
+        button.click()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_five_quick_moves_of_the_slider_leave_one_computation(watched: Watched, tab: Page, settle: Settle):
+    tab.goto(f"{watched.address}/occlusion?occlusion_window=64&occlusion_stride=8")
+    expect(tab.get_by_text("Computed in")).to_be_visible()
+    settle(tab)
+    assert watched.computations() == 0
+
+    thumb = tab.locator(".st-key-occlusion_window [role=slider]")
+    thumb.focus()
+    for _ in range(5):
+        # Slow enough for the browser to send every move on its own.
+        thumb.press("ArrowRight")
+        tab.wait_for_timeout(250)
+    assert wait_until(lambda: watched.computations() == 1, 5), "nothing runs, or more than one computation"
+    most = 0
+    while watched.computations():
+        most = max(most, watched.computations())
+        time.sleep(0.02)
+    assert most == 1
+
+    expect(tab.get_by_text("Computed in")).to_be_visible()
+    settle(tab)
+    assert "occlusion_window=84" in tab.url
+    expect(tab.get_by_text("windows of 84 × 84 pixels")).to_be_visible()
+
+
+def test_stop_stops_the_processor_within_a_second_and_what_there_is_stays(watched: Watched, tab: Page):
+    tab.goto(f"{watched.address}/occlusion?occlusion_window=60&occlusion_stride=4&picture=rocket")
+    begin_if_asked(tab)
+    map_shown = tab.locator(".st-key-occlusion_over img")
+    expect(map_shown).to_be_visible()
+    assert watched.computations() == 1
+    assert watched.cpu_share(1) > 0.2, "the test would prove nothing on a server that does not compute"
+
+    tab.locator(".st-key-occlusion_map_stop button").click()
+    time.sleep(1)
+    assert watched.cpu_share(2) < 0.15
+    assert watched.computations() == 0
+    expect(tab.get_by_text("This is partial")).to_be_visible()
+    expect(map_shown).to_be_visible()
+    expect(tab.get_by_text(" windows are computed.")).to_be_visible()
+
+
+def test_a_click_on_the_map_hides_that_place(server: str, tab: Page, settle: Settle):
+    tab.goto(f"{server}/occlusion?occlusion_stride=16")
+    expect(tab.get_by_text("Computed in")).to_be_visible()
+    settle(tab)
+    shown = tab.locator(".st-key-occlusion_over .frame")
+    box = shown.bounding_box()
+    assert box is not None
+    shown.click(position={"x": box["width"] * 0.25, "y": box["height"] * 0.75})
+    settle(tab)
+    hidden = tab.locator(".st-key-occlusion_hidden img")
+    # A pixel at a quarter of the width of 224 belongs to the window that begins at 40.
+    expect(hidden).to_have_attribute("alt", "Chelsea, a tabby cat with rows 152 to 183 and columns 40 to 71 hidden")
+    assert "occlusion_row=168" in tab.url and "occlusion_column=56" in tab.url
