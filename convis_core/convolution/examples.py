@@ -60,6 +60,16 @@ def get_grid(grid_id: str) -> Grid:
     return _BY_ID[grid_id]
 
 
+def numbers(side: int = 6, seed: int = 0) -> Tensor:
+    """A map of small whole numbers, [1, side, side], 0 to 9.
+
+    Args:
+        side: rows and columns.
+        seed: of the numbers.
+    """
+    return torch.randint(0, 10, (1, side, side), generator=torch.Generator().manual_seed(seed)).float()
+
+
 def volume(seed: int = 0) -> Slide:
     """Two filters over three channels with padding 1 and stride 2, all in small whole numbers.
 

@@ -1,9 +1,48 @@
 """How far a cell sees after each of several layers."""
 
+import re
 from collections.abc import Sequence
 
 from convis_core.convolution.sizes import output_size
+from convis_core.errors import SpecError
 from convis_core.results.convolution import Growth, Window
+
+_WRITTEN = re.compile(r"(?P<kind>[cp])(?P<kernel>\d+)(?:s(?P<stride>\d+))?(?:d(?P<dilation>\d+))?")
+_MOST_LAYERS = 40
+
+
+def parse(text: str) -> tuple[Window, ...]:
+    """Layers from a short text such as "c3 c3 p2 c3d2".
+
+    c3 is a 3 x 3 convolution, padded by 1 so that the map keeps its size; c7s2 moves by 2; c3d2 is dilated by 2.
+    p2 is a 2 x 2 pooling that moves by 2, p3s2 a 3 x 3 pooling that moves by 2, both without padding.
+
+    Args:
+        text: layers in order, set apart by blanks.
+
+    Raises:
+        SpecError: when a layer cannot be read, or there are more than 40.
+    """
+    words = text.lower().split()
+    if len(words) > _MOST_LAYERS:
+        raise SpecError(f"At most {_MOST_LAYERS} layers can be drawn, not {len(words)}.")
+    return tuple(_window(word) for word in words)
+
+
+def _window(word: str) -> Window:
+    written = _WRITTEN.fullmatch(word)
+    numbers = (
+        {}
+        if written is None
+        else {name: int(value) for name, value in written.groupdict("0").items() if name != "kind"}
+    )
+    kernel = numbers.get("kernel", 0)
+    if written is None or not 1 <= kernel <= 15 or max(numbers.values()) > 15:
+        raise SpecError(f"The layer {word!r} cannot be read; write c3, c7s2, c3d2 or p2, with numbers from 1 to 15.")
+    dilation = numbers["dilation"] or 1
+    if written["kind"] == "c":
+        return Window(kernel, numbers["stride"] or 1, dilation * (kernel - 1) // 2, dilation)
+    return Window(kernel, numbers["stride"] or kernel, 0, dilation)
 
 
 def grow(layers: Sequence[Window], side: int) -> tuple[Growth, ...]:

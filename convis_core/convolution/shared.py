@@ -1,9 +1,7 @@
 """One weight, many gradients: how a weight that is used in many places learns from all of them."""
 
 import torch
-import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.nn import functional
 
 from convis_core.errors import SpecError

@@ -25,7 +25,7 @@ def coloured(values: Tensor, scale: Scale, *, pixels: int | None = None) -> Imag
     pending = np.isnan(numbers)
     span = scale.high - scale.low
     unit = (np.where(pending, scale.low, numbers) - scale.low) / (span if span else 1.0)
-    colours = _table(scale.colours)[(unit.clip(0, 1) * (_COLOURS - 1)).round().astype(int)]
+    colours = colour_table(scale.colours)[(unit.clip(0, 1) * (_COLOURS - 1)).round().astype(int)]
     colours[pending] = 128
     picture = Image.fromarray(colours.astype(np.uint8), mode="RGB")
     if pixels is None:
@@ -50,7 +50,8 @@ def overlay(picture: Image.Image, values: Tensor, scale: Scale, *, opacity: floa
 
 
 @cache
-def _table(colours: tuple[str, ...]) -> np.ndarray:
+def colour_table(colours: tuple[str, ...]) -> np.ndarray:
+    """A scale's colours in 256 steps: float64 [256, 3], 0 to 255."""
     positions = [index / (_COLOURS - 1) for index in range(_COLOURS)]
     sampled = sample_colorscale(list(colours), positions)
     return np.array([[float(part) for part in re.findall(r"[\d.]+", colour)[:3]] for colour in sampled])

@@ -1,6 +1,7 @@
 """The bones that every page has, and the one way to show a figure, a sentence or a download."""
 
 import html
+from collections.abc import Callable
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -52,7 +53,14 @@ def header(context: Context, title: str, purpose: str) -> None:
     )
 
 
-def figure(chart: go.Figure, *, key: str, caption: str, alt: str | None = None) -> None:
+def figure(
+    chart: go.Figure,
+    *,
+    key: str,
+    caption: str,
+    alt: str | None = None,
+    on_pick: Callable[[int], None] | None = None,
+) -> None:
     """A figure with its caption.
 
     Args:
@@ -60,6 +68,8 @@ def figure(chart: go.Figure, *, key: str, caption: str, alt: str | None = None) 
         key: unique in the whole app.
         caption: makes sense alone; read out in place of the figure unless ``alt`` is given.
         alt: what the figure shows, for those who cannot see it.
+        on_pick: called before the page runs again, with the index of the point that was clicked. A control beside
+            the figure must do the same, for the keyboard.
     """
     # The theme's own grey is too faint for a projector.
     type_face: dict[str, object] = {"color": _INK["dark" if st.context.theme.type == "dark" else "light"]}
@@ -70,7 +80,19 @@ def figure(chart: go.Figure, *, key: str, caption: str, alt: str | None = None) 
     chart.update_xaxes(tickfont=type_face, title_font=type_face)
     chart.update_yaxes(tickfont=type_face, title_font=type_face)
     chart.update_coloraxes(colorbar_tickfont=type_face, colorbar_title_font=type_face)
-    st.plotly_chart(chart, key=key, width="stretch", config=_CONFIG, alt=alt or caption)
+    if on_pick is None:
+        st.plotly_chart(chart, key=key, width="stretch", config=_CONFIG, alt=alt or caption)
+    else:
+        pick, told = on_pick, alt or caption
+
+        def picked() -> None:
+            points = st.session_state[key].selection.points
+            if points:
+                pick(int(points[0]["point_index"]))
+
+        st.plotly_chart(
+            chart, key=key, width="stretch", config=_CONFIG, alt=told, on_select=picked, selection_mode="points"
+        )
     st.caption(caption)
 
 

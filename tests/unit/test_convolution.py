@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from convis_core import convolution, models, receptive
+from convis_core import convolution, graph, models, receptive
 from convis_core.errors import SpecError
 from convis_core.results.convolution import PoolKind, Window
 
@@ -102,6 +102,7 @@ def fits(width: int, kernel: int, padding: int, stride: int, ceil: bool) -> int 
     return layer(torch.zeros(1, 1, width)).shape[2]
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @settings(max_examples=150, deadline=None)
 @given(st.integers(1, 20), st.integers(1, 7), st.integers(0, 4), st.integers(1, 6))
 def test_output_size_is_torchs(width: int, kernel: int, padding: int, stride: int) -> None:
@@ -220,7 +221,6 @@ def test_the_terms_of_a_shared_weight_add_up_to_autograds_gradient(seed: int, ta
     assert weights.grad is not None
     torch.testing.assert_close(ours.gradient, weights.grad, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(ours.autograd, weights.grad)
-    torch.testing.assert_close(ours.autograd, weights.grad)
     torch.testing.assert_close(ours.outputs, outputs.detach(), rtol=1e-4, atol=1e-5)
     assert ours.loss == pytest.approx(loss.item(), rel=1e-4, abs=1e-6)
     assert ours.terms.shape == (taps, more + 1)
@@ -284,9 +284,60 @@ PICTURE, FILTER = torch.zeros(2, 5, 5), torch.zeros(1, 2, 3, 3)
         lambda: convolution.learn(torch.zeros(3), torch.zeros(2), torch.zeros(1)),
         lambda: convolution.get_kernel("no such kernel"),
         lambda: convolution.get_grid("no such grid"),
+        lambda: convolution.read_rows("1 2 / 3"),
+        lambda: convolution.read_rows("1 x / 3 4"),
+        lambda: convolution.read_rows("1 2 / / 3 4"),
+        lambda: convolution.read_rows("nan 1"),
+        lambda: convolution.read_rows(" / ".join(["1"] * 12)),
+        lambda: convolution.read_line("1 " * 12),
+        lambda: convolution.read_line(""),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_in_words(ask: object) -> None:
     with pytest.raises(SpecError) as refused:
         ask()  # type: ignore[operator]
     assert str(refused.value).endswith(".")
+
+
+@pytest.mark.parametrize("model_id", ["alexnet", "efficientnet_lite0"])
+def test_first_filters_on_pixels_are_the_networks_first_convolution(model_id: str) -> None:
+    model = models.load(model_id, weights="random")
+    x = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    filters, bias = convolution.first_filters(model)
+    name = {"alexnet": "features.0", "efficientnet_lite0": "stem.conv"}[model_id]
+    theirs = graph.record(model, x, [name])[name][0]
+    stride = model.module.get_submodule(name).stride[0]
+    before = {"alexnet": 2, "efficientnet_lite0": 0}[model_id]
+    ours = convolution.convolve(convolution.slide(x[0], filters, bias, stride=1))
+    # Away from the border, where the network pads with the mean and not with black.
+    for cell in (5, 20, 40):
+        place = cell * stride - before
+        torch.testing.assert_close(ours[:, place, place], theirs[:, cell, cell], rtol=1e-4, atol=1e-4)
+
+
+def test_shrink_takes_means() -> None:
+    x = torch.rand(1, 3, 8, 8)
+    small = convolution.shrink(x, 4, grey=False)
+    torch.testing.assert_close(small[:, 0, 0], x[0, :, :2, :2].mean(dim=(1, 2)))
+    grey = convolution.shrink(torch.full((1, 3, 8, 8), 0.4), 2, grey=True)
+    torch.testing.assert_close(grey, torch.full((1, 2, 2), 0.4))
+
+
+def test_layers_are_read_from_text() -> None:
+    assert convolution.parse("c3 c7s2 C3d2 p2 p3s2") == (
+        Window(3, 1, 1), Window(7, 2, 3), Window(3, 1, 2, 2), Window(2, 2), Window(3, 2),
+    )  # fmt: skip
+    assert convolution.parse("  ") == ()
+    vgg = convolution.grow(convolution.parse("c3 c3 p2 c3 c3 p2 " + "c3 c3 c3 p2 " * 3), 224)
+    assert (vgg[-1].size, vgg[-1].cells) == (212, 7)
+    for text in ("c", "x3", "c3q", "c0", "c99", "p-2", "c3 " * 41):
+        with pytest.raises(SpecError):
+            convolution.parse(text)
+
+
+def test_numbers_are_read_as_they_are_written() -> None:
+    assert convolution.read_rows("1 0 -1/2,0,-2 / 1e0 0.5 -.25") == ((1, 0, -1), (2, 0, -2), (1, 0.5, -0.25))
+    for kernel in convolution.KERNELS:
+        again = torch.tensor(convolution.read_rows(convolution.write_rows(kernel.weights)))
+        torch.testing.assert_close(again, kernel.filter(), rtol=1e-4, atol=1e-5)
+    assert convolution.read_line(" 1 2,3 ").tolist() == [1, 2, 3]

@@ -93,6 +93,7 @@ WINDOWS: tuple[nn.Module, ...] = (
 )
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 def test_box_of_one_window_is_what_the_gradient_touches(window: nn.Module) -> None:
     model = straight(window)

@@ -39,8 +39,7 @@ def draw(context: Context) -> None:
         _map(pair, after, Box(cell[0], cell[1], cell[0] + 1, cell[1] + 1), "after")
     clickable.colour_bar(activation_scale(before, "activation"))
     st.caption(
-        f"Channel {channel} around {pair.layer}, on one scale: before ({before.shape[0]} × {before.shape[1]}) and "
-        f"after ({after.shape[0]} × {after.shape[1]}). Each cell on the right is the largest of the {pair.kernel[0]} × "
+        f"Channel {channel} around {pair.layer}, on one scale. Each cell on the right is the largest of the {pair.kernel[0]} × "
         f"{pair.kernel[1]} cells under its window, which moves by {pair.stride[0]}. Framed: one of them; click another."
     )
     cells, fewer = before.numel(), after.numel()
@@ -95,6 +94,7 @@ def _map(pair: PoolPair, values: Tensor, box: Box, side: str) -> None:
         pick,
         key=f"feature_maps_pool_{side}",
     )
+    st.markdown(f"**{side.capitalize()}**: {rows} × {columns} cells")
 
 
 def _of_network(context: Context, pools: tuple[str, ...]) -> PoolPair:

@@ -1,0 +1,196 @@
+"""Charts of the saliency page: how an estimate settles, a walk through noise, curves, and falling likeness."""
+
+import math
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+from torch import Tensor
+
+from convis_core.attribution import Running
+from convis_core.figures.style import ACCENT, CATEGORICAL, MUTED, Scale, magnitude_scale, plain, signed_scale
+from convis_core.results import DeletionInsertion, NoiseWalk, WeightRandomisation
+
+UNITS = {
+    "saliency": "change of logit per unit of pixel",
+    "SmoothGrad": "mean change of logit per unit of pixel",
+    "SmoothGrad squared": "mean squared change of logit",
+    "VarGrad": "variance of the change of logit",
+    "SmoothGrad of magnitudes": "mean |change of logit| per unit of pixel",
+    "input x gradient": "contribution to the logit",
+    "integrated gradients": "contribution to the logit",
+    "guided backprop": "guided change of logit",
+    "Grad-CAM": "evidence for the class",
+    "guided Grad-CAM": "guided change x evidence",
+}
+"""What the values of a method count, by its name."""
+RELATIVE = "share of the map's own 99th percentile"
+HARDLY = 0.99
+"""From this correlation on, two frames can hardly be told apart."""
+_NEVER_NEGATIVE = {"SmoothGrad squared", "VarGrad", "SmoothGrad of magnitudes"}
+_COLOURS_OF_LIGHT = (("red", CATEGORICAL[5]), ("green", CATEGORICAL[2]), ("blue", CATEGORICAL[0]))
+
+
+def map_scale(values: Tensor, method: str, *, with_sign: bool, percentile: float) -> Scale:
+    """The colours of an attribution: red and blue about zero with signs, else dark to bright.
+
+    Args:
+        values: [H, W], what is drawn.
+        method: name of the method, for the unit.
+        with_sign: whether ``values`` has signs.
+        percentile: values above it get the last colour.
+    """
+    unit = UNITS.get(method, method)
+    if with_sign:
+        return signed_scale(values, unit, percentile=percentile)
+    said = unit if method in _NEVER_NEGATIVE or method == "Grad-CAM" else f"|{unit}|"
+    return magnitude_scale(values, said, percentile=percentile)
+
+
+RELATIVE_SCALE = Scale("magnitude", 0.0, 1.0, RELATIVE)
+"""Of maps that are drawn side by side, each as a share of its own 99th percentile."""
+
+
+def settling(estimate: Running, *, unit: str, height: int = 210) -> go.Figure:
+    """How alike each frame of an estimate was to the one before.
+
+    Args:
+        estimate: with its history.
+        unit: what is counted: "noisy copies", "steps".
+        height: of the figure, in CSS pixels.
+    """
+    figure = go.Figure(
+        go.Scatter(
+            x=list(estimate.samples),
+            y=list(estimate.agreement),
+            mode="lines+markers",
+            line={"color": ACCENT, "width": 3},
+            marker={"size": 6},
+            hovertemplate=f"%{{x}} {unit}: %{{y:.4f}}<extra></extra>",
+        )
+    )
+    figure.add_hline(y=HARDLY, line={"color": MUTED, "width": 1, "dash": "dot"})
+    plain(figure, height=height)
+    known = [value for value in estimate.agreement if math.isfinite(value)]
+    lowest = min([0.7, *known])
+    figure.update_layout(margin={"l": 4, "r": 8, "t": 8, "b": 4})
+    figure.update_xaxes(range=[0, estimate.total * 1.03], title_text=unit, fixedrange=True, showgrid=False)
+    figure.update_yaxes(range=[lowest - 0.02, 1.01], fixedrange=True, gridcolor="rgba(128,128,128,0.25)", nticks=4)
+    return figure
+
+
+def walk(found: NoiseWalk, *, height: int = 420) -> go.Figure:
+    """The derivative at one pixel in red, green and blue, against the way from the picture to its noisy copy."""
+    figure = go.Figure()
+    for channel, (name, colour) in enumerate(_COLOURS_OF_LIGHT):
+        figure.add_trace(
+            go.Scatter(
+                x=found.positions.tolist(),
+                y=found.derivatives[:, channel].tolist(),
+                name=name,
+                mode="lines",
+                line={"color": colour, "width": 2.5},
+                hovertemplate=f"t = %{{x:.2f}}<br>{name}: %{{y:.3g}}<extra></extra>",
+            )
+        )
+    figure.add_hline(y=0, line={"color": MUTED, "width": 1})
+    plain(figure, height=height)
+    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.08, "x": 0}, margin={"t": 30, "l": 4})
+    figure.update_xaxes(range=[0, 1], title_text="t: from the picture to its noisy copy", fixedrange=True)
+    figure.update_yaxes(
+        title_text="d logit / d pixel", fixedrange=True, gridcolor="rgba(128,128,128,0.25)", zeroline=False
+    )
+    return figure
+
+
+def curves(found: DeletionInsertion, *, inserting: bool, height: int = 380) -> go.Figure:
+    """P(class) against the share of the pixels deleted or inserted: the attribution's order and random ones.
+
+    Args:
+        found: the curves; what is pending is left out.
+        inserting: the insertion rather than the deletion.
+        height: of the figure, in CSS pixels.
+    """
+    own = found.insertion if inserting else found.deletion
+    random = found.random_insertion if inserting else found.random_deletion
+    shares = [100 * share for share in found.fractions.tolist()]
+    figure = go.Figure()
+    for order, values in enumerate(random.tolist()):
+        figure.add_trace(
+            go.Scatter(
+                x=shares,
+                y=values,
+                name="random orders",
+                legendgroup="random",
+                showlegend=order == 0,
+                mode="lines",
+                line={"color": MUTED, "width": 1.5},
+                hovertemplate="%{x:.0f} % of the pixels, random order: %{y:.1%}<extra></extra>",
+            )
+        )
+    figure.add_trace(
+        go.Scatter(
+            x=shares,
+            y=own.tolist(),
+            name=found.method,
+            mode="lines",
+            line={"color": CATEGORICAL[5] if not inserting else ACCENT, "width": 4},
+            hovertemplate="%{x:.0f} % of the pixels: %{y:.1%}<extra></extra>",
+        )
+    )
+    plain(figure, height=height)
+    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.1, "x": 0}, margin={"t": 30, "l": 4})
+    doing = "inserted" if inserting else "deleted"
+    figure.update_xaxes(range=[0, 100], title_text=f"% of the pixels {doing}, most important first", fixedrange=True)
+    figure.update_yaxes(
+        rangemode="tozero", tickformat=".0%", title_text="P(class)", fixedrange=True, gridcolor="rgba(128,128,128,0.25)"
+    )
+    return figure
+
+
+def likeness(found: WeightRandomisation, *, height: int = 380) -> go.Figure:
+    """How alike the map of the trained network and that of a network with more and more random weights are."""
+    names = ["trained", *found.layers]
+    series = (
+        ("rank correlation", found.rank_correlation, CATEGORICAL[0]),
+        ("structural similarity", found.structural_similarity, CATEGORICAL[1]),
+    )
+    figure = go.Figure()
+    for name, values, colour in series:
+        figure.add_trace(
+            go.Scatter(
+                x=names,
+                y=list(values),
+                name=name,
+                mode="lines+markers",
+                line={"color": colour, "width": 3},
+                marker={"size": 8},
+                hovertemplate=f"%{{x}}: {name} %{{y:.3f}}<extra></extra>",
+            )
+        )
+    figure.add_hline(y=0, line={"color": MUTED, "width": 1})
+    plain(figure, height=height)
+    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.1, "x": 0}, margin={"t": 30, "l": 4})
+    figure.update_xaxes(
+        range=[-0.4, found.total + 0.4],
+        title_text="weights random from the output down to this layer",
+        fixedrange=True,
+        tickangle=-40,
+    )
+    figure.update_yaxes(range=[-0.25, 1.05], fixedrange=True, gridcolor="rgba(128,128,128,0.25)")
+    return figure
+
+
+def agreement_words(value: float, unit: str) -> str:
+    """What a correlation with the frame before means for whoever wonders whether to go on."""
+    if math.isnan(value):
+        return "the first estimate"
+    if value >= HARDLY:
+        return f"hardly changes any more; more {unit} would add little"
+    if value >= 0.95:
+        return "still changes a little"
+    return "still changes visibly"
+
+
+def table_of(rows: Sequence[Sequence[float]]) -> list[list[str]]:
+    """Numbers with two decimals, and a dash for what is not known."""
+    return [["–" if math.isnan(value) else f"{value:.2f}" for value in row] for row in rows]

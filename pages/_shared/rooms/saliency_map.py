@@ -1,0 +1,136 @@
+"""One map: any method, over the picture, as it settles."""
+
+import html
+
+import streamlit as st
+
+from convis_core import attribution, export
+from convis_core.attribution import Method, Running
+from convis_core.errors import ConvisError
+from convis_core.figures import maps, render
+from convis_core.figures import saliency as figures
+from convis_core.figures.scores import percent
+from convis_core.results import Attribution
+from pages._shared import layout
+from pages._shared.context import Context
+from pages._shared.rooms import saliency_controls as controls
+from pages._shared.rooms import saliency_live
+from pages._shared.rooms.saliency_controls import Display
+
+
+def draw(context: Context) -> None:
+    """Controls, the map, how it settles, a sentence, files."""
+    asked, answer = st.columns([1, 3.7])
+    with asked:
+        method = controls.method(context)
+        display = controls.display()
+    with answer:
+        try:
+            found = saliency_live.show(context, method, lambda frame: _show(context, method, display, frame))
+        except ConvisError as error:
+            st.error(str(error), icon=":material/error:")
+            return
+    _convention(method)
+    if found is not None:
+        _downloads(context, method, display, found.attribution)
+
+
+def _show(context: Context, method: Method, display: Display, frame: Running) -> None:
+    found = frame.attribution
+    values = attribution.signed(found) if display.with_sign else attribution.combined(found, display.channels)
+    scale = figures.map_scale(values, found.method, with_sign=display.with_sign, percentile=display.percentile)
+    picture, beside = st.columns([2.3, 1])
+    with picture:
+        layout.figure(
+            maps.row(
+                [maps.Panel("", context.view(), values, display.opacity)],
+                scale,
+                side=context.model.input_size,
+                height=450,
+            ),
+            key="saliency_map",
+            caption=f"{_title(method)} for {context.target_name}, over the picture. Hover for the values.",
+        )
+    with beside:
+        if method.passes > 2:
+            unit = _unit(method)
+            layout.figure(
+                figures.settling(frame, unit=unit),
+                key="saliency_settling",
+                caption=f"Correlation of each estimate with the one before, by {unit}; above the dots it has settled.",
+            )
+            st.markdown(f"**{frame.done} of {frame.total}** {unit}: {_settled(frame, unit)}.")
+        else:
+            st.image(context.view(336), alt=context.caption, width="stretch")
+            st.caption("What the network is given.")
+    layout.sentence(_sentence(context, method, frame))
+
+
+def _settled(frame: Running, unit: str) -> str:
+    now = frame.agreement[-1]
+    words = figures.agreement_words(now, unit)
+    return words if len(frame.agreement) < 2 else f"the map {words} (correlation {now:.3f})"
+
+
+def _sentence(context: Context, method: Method, frame: Running) -> str:
+    found, name = frame.attribution, f"**{context.target_name}**"
+    if attribution.is_zero(found):
+        return f"The map is zero everywhere: this method finds no pixel that moves the score of {name}."
+    magnitude = found.magnitude()
+    share = percent(attribution.concentration(magnitude))
+    so_far = "" if frame.done == frame.total else f"So far, with {frame.done} of {frame.total} {_unit(method)}: half "
+    begin = f"{so_far or 'Half '}of all the magnitude lies on **{share}** of the picture."
+    row, column = attribution.strongest_pixel(found)
+    place = f"row {row}, column {column}"
+    if method.kind in ("saliency", "smoothgrad") and found.method in ("saliency", "SmoothGrad"):
+        on_average = " on average" if method.kind == "smoothgrad" else ""
+        return (
+            f"{begin} The most sensitive pixel ({place}) moves the logit of {name} by "
+            f"{float(magnitude.max()) / 100:.3f}{on_average} when one channel changes by 1 % of full brightness."
+        )
+    if method.kind == "integrated_gradients" and frame.done == frame.total:
+        total = float(found.values.double().sum())
+        return f"{begin} All pixels together account for {total:+.2f} of the logit {context.logit:.2f} of {name}."
+    return f"{begin} It is strongest at {place}."
+
+
+def _title(method: Method) -> str:
+    label = controls.LABELS[method.kind]
+    return f"{label} at layer {method.layer}" if method.layer else label
+
+
+def _unit(method: Method) -> str:
+    return "noisy copies" if method.kind == "smoothgrad" else "steps"
+
+
+def _convention(method: Method) -> None:
+    """What the chosen preset differs in."""
+    preset = controls.convention()
+    if method.kind != "smoothgrad" or preset is None:
+        return
+    st.markdown(
+        f"**{html.escape(preset.label)}.** *Noise:* {preset.noise} *Average:* {preset.averages} "
+        f"*Display:* {preset.shows} ({preset.source}.) The colour channels are combined here as this convention does; "
+        "the clipping stays the one set under Display."
+    )
+
+
+def _downloads(context: Context, method: Method, display: Display, found: Attribution) -> None:
+    values = attribution.signed(found) if display.with_sign else attribution.combined(found, display.channels)
+    scale = figures.map_scale(values, found.method, with_sign=display.with_sign, percentile=display.percentile)
+    recipe = context.recipe(*attribution.recipe_parts(method))
+    name = f"{method.kind}-{context.picture_id}"
+    with st.container(horizontal=True):
+        layout.download(
+            "Overlay (PNG)",
+            export.png(render.overlay(context.view(), values, scale, opacity=display.opacity), recipe),
+            f"{name}.png",
+            key="saliency_png",
+        )
+        layout.download(
+            "Values (NPZ)",
+            export.npz({"values": found.values, "magnitude": found.magnitude(), "x": context.x[0]}, recipe),
+            f"{name}.npz",
+            key="saliency_npz",
+        )
+        layout.download("Recipe (Python)", recipe.as_python().encode(), "saliency.py", key="saliency_recipe")
