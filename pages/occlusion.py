@@ -32,7 +32,7 @@ def explore(context: Context) -> None:
         settings = occlusion_controls.choose()
         cost = occlusion.estimate(context.model, settings.spec)
         key = context.key("occlusion.occlusion", context.target, settings.spec)
-        begin = occlusion_controls.agreed(SLOT, key, cost.windows, cost.seconds)
+        begin = occlusion_controls.agreed(SLOT, key, (cost,))
     with answer:
         if begin:
             found = watch(context, settings, key)

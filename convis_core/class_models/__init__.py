@@ -6,11 +6,12 @@ Four rooms kept apart: what is optimised (``parameterisation``), how it is distu
 
 from convis_core.class_models.ascent import ascend, ascend_many
 from convis_core.class_models.dream import deep_dream
-from convis_core.class_models.presets import BLUR, L2, MODERN, PRESETS, RAW, YOSINSKI
+from convis_core.class_models.presets import BLUR, FEATURE, L2, MODERN, PRESETS, RAW, YOSINSKI
 from convis_core.class_models.recognition import displaced, recognise
 
 __all__ = [
     "BLUR",
+    "FEATURE",
     "L2",
     "MODERN",
     "PRESETS",

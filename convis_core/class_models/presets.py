@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from convis_core.results.class_models import ClassModelSpec, Regularisers, Transforms
+from convis_core.results.class_models import ROBUST, ClassModelSpec, Regularisers, Transforms
 
 RAW = ClassModelSpec(
     parameterisation="pixels",
@@ -30,6 +30,9 @@ YOSINSKI = replace(
 MODERN = ClassModelSpec()
 """Fourier coefficients of decorrelated colours, seen through robust views (after Olah et al. 2017)."""
 
+FEATURE = replace(MODERN, transforms=replace(ROBUST, noise=(0.05, 0.02), zoom=(0.9, 1.1), sides=(1.0,)))
+"""For channels, neurons and layers: gentler views at full size, since much noise drowns a fine texture."""
+
 PRESETS: tuple[tuple[str, ClassModelSpec], ...] = (
     ("raw", RAW),
     ("l2", L2),
@@ -37,3 +40,4 @@ PRESETS: tuple[tuple[str, ClassModelSpec], ...] = (
     ("yosinski", YOSINSKI),
     ("modern", MODERN),
 )
+"""The lessons in the order in which they are told: name, spec."""

@@ -4,9 +4,11 @@ import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
+from PIL import Image
 from torch import Tensor
 
 from convis_core.attribution import Running
+from convis_core.figures import maps
 from convis_core.figures.style import ACCENT, CATEGORICAL, MUTED, Scale, magnitude_scale, plain, signed_scale
 from convis_core.results import DeletionInsertion, NoiseWalk, WeightRandomisation
 
@@ -48,6 +50,22 @@ def map_scale(values: Tensor, method: str, *, with_sign: bool, percentile: float
 
 RELATIVE_SCALE = Scale("magnitude", 0.0, 1.0, RELATIVE)
 """Of maps that are drawn side by side, each as a share of its own 99th percentile."""
+
+
+def over(picture: Image.Image, values: Tensor, scale: Scale, *, opacity: float, side: int) -> go.Figure:
+    """One map over the photograph, as large as its place; the colours are explained beneath it.
+
+    Args:
+        picture: what the network sees, for people to look at.
+        values: [H, W].
+        scale: how values become colours.
+        opacity: of the map, 0 to 1.
+        side: pixels of the network's view along one edge.
+    """
+    figure = maps.row([maps.Panel("", picture, values, opacity)], scale, side=side, height=440)
+    # A bar beside the map would take a quarter of its width.
+    figure.update_layout(coloraxis_showscale=False)
+    return figure
 
 
 def settling(estimate: Running, *, unit: str, height: int = 210) -> go.Figure:

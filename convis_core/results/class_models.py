@@ -80,7 +80,7 @@ class Spectrum:
         contrast: how far values go before the sigmoid that keeps them in [0, 1].
     """
 
-    decay: float = 1.5
+    decay: float = 1.35
     cutoff: float = 0.4
     chroma: float = 1.5
     contrast: float = 1.5
@@ -232,7 +232,7 @@ class DreamSpec:
     octaves: int = 4
     octave_scale: float = 1.4
     steps: int = 12
-    learning_rate: float = 0.02
+    learning_rate: float = 0.012
     jitter: int = 16
     views: int = 2
     seed: int = 0

@@ -53,6 +53,7 @@ def test_it_says_before_how_many_windows_there_are(open_page, coarse_map):
 
 def test_what_takes_long_waits_for_the_button(open_page, monkeypatch):
     monkeypatch.setattr(occlusion_controls, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(occlusion_controls, "LIGHT", 0.0)
     app = open_page("occlusion", COARSE)
     assert any("waits for you" in block.value for block in app.info)
     assert not any("patch" in block.value for block in app.markdown)

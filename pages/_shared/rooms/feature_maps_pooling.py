@@ -39,8 +39,9 @@ def draw(context: Context) -> None:
         _map(pair, after, Box(cell[0], cell[1], cell[0] + 1, cell[1] + 1), "after")
     clickable.colour_bar(activation_scale(before, "activation"))
     st.caption(
-        f"Channel {channel} around {pair.layer}, on one scale. Each cell on the right is the largest of the {pair.kernel[0]} × "
-        f"{pair.kernel[1]} cells under its window, which moves by {pair.stride[0]}. Framed: one of them; click another."
+        f"Channel {channel} around {pair.layer}, on one scale. Each cell on the right is the largest of the "
+        f"{pair.kernel[0]} × {pair.kernel[1]} cells under its window, which moves by {pair.stride[0]}. Framed: one of "
+        "them; click another."
     )
     cells, fewer = before.numel(), after.numel()
     says = (

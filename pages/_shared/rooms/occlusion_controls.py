@@ -1,11 +1,11 @@
 """What the occlusion page is asked: window, stride, fill and view; and whether to begin."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
-from convis_core.results import Fill, OcclusionSpec
+from convis_core.results import Fill, OcclusionCost, OcclusionSpec
 from pages._shared import live
 
 DROP, PROBABILITY, CLASSES = VIEWS = ("drop of the score", "probability", "what it becomes")
@@ -19,6 +19,8 @@ FILLS: dict[Fill, str] = {
 }
 PATIENCE_SECONDS = 20.0
 """What is expected to take longer is not begun without being asked for."""
+LIGHT = 200e9
+"""As few multiply-adds are begun in any case: on a busy machine the expectation may be far too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +97,24 @@ def choose() -> Settings:
     return Settings(OcclusionSpec(window=int(window), stride=int(stride), fill=fill), str(view), float(opacity))
 
 
-def agreed(slot: str, key: Hashable, windows: int, seconds: float) -> bool:
+def agreed(slot: str, key: Hashable, costs: Sequence[OcclusionCost]) -> bool:
     """Say how many windows there are and how long they take; ask first when that is long.
 
     Args:
         slot: of the computation; the key of the button.
         key: of the computation; who has agreed to it once is not asked again.
-        windows: how many would be computed.
-        seconds: how long that is expected to take.
+        costs: of every map that it would compute.
 
     Returns:
         Whether to begin.
     """
+    windows, seconds = sum(cost.windows for cost in costs), sum(cost.seconds for cost in costs)
+    light = sum(cost.multiply_adds for cost in costs) <= LIGHT
     st.caption(f"**{windows:,} windows**, about {live.seconds(seconds)} on this machine when nobody else computes.")
     wish = repr(key)
     wishes: set[str] = st.session_state.setdefault(f"{slot}_wishes", set())
     place = st.empty()
-    if seconds <= PATIENCE_SECONDS or wish in wishes:
+    if light or seconds <= PATIENCE_SECONDS or wish in wishes:
         return True
     place.button(
         f"Compute ({live.seconds(seconds)})",

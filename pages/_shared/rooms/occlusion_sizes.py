@@ -35,8 +35,7 @@ def draw(context: Context, settings: Settings) -> None:
     model, x, target = context.model, context.x, context.target
     key = context.key("occlusion_sizes.compare", target, *specs)
     costs = [occlusion.estimate(model, spec) for spec in specs]
-    windows, seconds = sum(cost.windows for cost in costs), sum(cost.seconds for cost in costs)
-    if not occlusion_controls.agreed(_SLOT, key, windows, seconds):
+    if not occlusion_controls.agreed(_SLOT, key, costs):
         return
 
     def show(frame: SizeComparison, _job: Job[SizeComparison]) -> None:

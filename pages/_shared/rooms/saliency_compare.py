@@ -6,16 +6,16 @@ import streamlit as st
 
 from convis_core import attribution
 from convis_core.attribution import KINDS, Comparison
-from convis_core.figures import render
 from convis_core.figures import saliency as figures
 from convis_core.results import DeletionInsertionSpec
-from pages._shared import clickable, layout, live, text
+from pages._shared import layout, live, text
 from pages._shared.context import Context
 from pages._shared.rooms import saliency_controls as controls
+from pages._shared.rooms import saliency_tiles
 
 SLOT = "saliency_compare"
 _FIRST = ("smoothgrad", "saliency", "guided_backprop", "grad_cam")
-SPEC = DeletionInsertionSpec(random_orders=2)
+SPEC = DeletionInsertionSpec(steps=16, random_orders=2)
 
 
 def draw(context: Context) -> None:
@@ -54,13 +54,12 @@ def _show(context: Context, frame: Comparison) -> None:
     for place, column in enumerate(st.columns(len(names))):
         with column:
             st.markdown(f"**{names[place]}**")
-            if place >= len(frame.attributions):
-                st.skeleton(height=180)
-                continue
-            relative = attribution.relative(frame.attributions[place].magnitude())
-            picture = render.coloured(relative, figures.RELATIVE_SCALE, pixels=448)
-            st.image(picture, width="stretch", alt=f"{names[place]} for {context.target_name}")
-    clickable.colour_bar(figures.RELATIVE_SCALE)
+            saliency_tiles.tile(
+                frame.attributions[place].magnitude() if place < len(frame.attributions) else None,
+                key=f"saliency_compared_{place}",
+                alt=f"{names[place]} for {context.target_name}",
+            )
+    saliency_tiles.colours()
     st.caption(
         f"Magnitudes for {context.target_name}, the largest over the colour channels. The methods count in different "
         "units, so each map is divided by its own 99th percentile and all share one scale of colours."

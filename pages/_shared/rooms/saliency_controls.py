@@ -183,6 +183,7 @@ def agreed(context: Context, slot: str, expected: float, *parts: Any) -> bool:
         on_click=wishes.add,
         args=(wish,),
     )
+    st.image(context.view(448), alt=context.caption)
     return False
 
 

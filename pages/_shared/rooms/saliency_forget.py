@@ -6,12 +6,12 @@ import streamlit as st
 
 from convis_core import attribution, trust
 from convis_core.attribution import Method
-from convis_core.figures import render
 from convis_core.figures import saliency as figures
 from convis_core.results import RandomisationSpec, WeightRandomisation
 from pages._shared import layout, live
 from pages._shared.context import Context
 from pages._shared.rooms import saliency_controls as controls
+from pages._shared.rooms import saliency_tiles
 
 SLOT = "saliency_forget"
 SPEC = RandomisationSpec()
@@ -54,13 +54,15 @@ def _maps(frame: WeightRandomisation) -> None:
     wanted = [round(place * frame.total / (_SHOWN - 1)) for place in range(_SHOWN)]
     for place, column in zip(wanted, st.columns(_SHOWN), strict=True):
         with column:
-            if place >= len(frame.magnitudes):
-                st.skeleton(height=150)
+            reached = place < len(frame.magnitudes)
+            saliency_tiles.tile(
+                frame.magnitudes[place] if reached else None,
+                key=f"saliency_forgets_{place}",
+                alt=f"Map, weights {names[place]}" if reached else "Not computed yet",
+            )
+            if not reached:
                 continue
-            relative = attribution.relative(frame.magnitudes[place])
-            picture = render.coloured(relative, figures.RELATIVE_SCALE, pixels=448)
             likeness = frame.rank_correlation[place]
-            st.image(picture, width="stretch", alt=f"Map, weights {names[place]}")
             said = "" if place == 0 else f", rank correlation {'–' if math.isnan(likeness) else f'{likeness:.2f}'}"
             st.caption(f"**{names[place]}**{said}")
 

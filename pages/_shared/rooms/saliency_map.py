@@ -7,11 +7,11 @@ import streamlit as st
 from convis_core import attribution, export
 from convis_core.attribution import Method, Running
 from convis_core.errors import ConvisError
-from convis_core.figures import maps, render
+from convis_core.figures import render
 from convis_core.figures import saliency as figures
 from convis_core.figures.scores import percent
 from convis_core.results import Attribution
-from pages._shared import layout
+from pages._shared import clickable, layout
 from pages._shared.context import Context
 from pages._shared.rooms import saliency_controls as controls
 from pages._shared.rooms import saliency_live
@@ -42,15 +42,11 @@ def _show(context: Context, method: Method, display: Display, frame: Running) ->
     picture, beside = st.columns([2.3, 1])
     with picture:
         layout.figure(
-            maps.row(
-                [maps.Panel("", context.view(), values, display.opacity)],
-                scale,
-                side=context.model.input_size,
-                height=450,
-            ),
+            figures.over(context.view(), values, scale, opacity=display.opacity, side=context.model.input_size),
             key="saliency_map",
             caption=f"{_title(method)} for {context.target_name}, over the picture. Hover for the values.",
         )
+        clickable.colour_bar(scale)
     with beside:
         if method.passes > 2:
             unit = _unit(method)

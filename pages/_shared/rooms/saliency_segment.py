@@ -24,7 +24,6 @@ def draw(context: Context) -> None:
     with asked:
         method = controls.method(context)
         spec = _spec()
-        text.render("saliency.segment")
     with answer:
         try:
             found = saliency_live.finished(context, method, waiting="The object is cut out when the map is complete.")
@@ -36,6 +35,7 @@ def draw(context: Context) -> None:
             st.error(str(error), icon=":material/error:")
             return
         _steps(context, found, cut)
+        text.render("saliency.segment")
 
 
 def _spec() -> GrabCutSpec:

@@ -4,13 +4,12 @@ import streamlit as st
 
 from convis_core import attribution
 from convis_core.attribution import Filmstrip
-from convis_core.figures import render
-from convis_core.figures import saliency as figures
 from convis_core.figures.scores import percent
 from convis_core.results import SmoothGradSpec
-from pages._shared import clickable, layout, live, text
+from pages._shared import layout, live, text
 from pages._shared.context import Context
 from pages._shared.rooms import saliency_controls as controls
+from pages._shared.rooms import saliency_tiles
 
 LEVELS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 SLOT = "saliency_strip"
@@ -22,8 +21,7 @@ def draw(context: Context) -> None:
     asked, answer = st.columns([1, 3.7])
     with asked:
         spec = SmoothGradSpec(n_samples=controls.samples())
-        st.caption("Of each noise level, in percent of the picture's range.")
-        text.render("saliency.filmstrip")
+        st.caption("For each of the noise levels, which are percentages of the picture's range.")
     with answer:
         copies = spec.n_samples * len(LEVELS)
         if not controls.agreed(context, SLOT, controls.expected_seconds(context, gradients=copies), spec):
@@ -36,6 +34,7 @@ def draw(context: Context) -> None:
             lambda frame, _job: _show(context, frame),
             height=620,
         )
+    text.render("saliency.filmstrip")
 
 
 def _show(context: Context, frame: Filmstrip) -> None:
@@ -44,12 +43,12 @@ def _show(context: Context, frame: Filmstrip) -> None:
         for place, column in enumerate(st.columns(_COLUMNS), start):
             with column:
                 st.markdown(f"**{100 * LEVELS[place]:.0f} % noise**")
-                if place >= len(magnitudes):
-                    st.skeleton(height=200)
-                    continue
-                picture = render.coloured(attribution.relative(magnitudes[place]), figures.RELATIVE_SCALE, pixels=448)
-                st.image(picture, width="stretch", alt=f"SmoothGrad at {100 * LEVELS[place]:.0f} % noise")
-    clickable.colour_bar(figures.RELATIVE_SCALE)
+                saliency_tiles.tile(
+                    magnitudes[place] if place < len(magnitudes) else None,
+                    key=f"saliency_strip_{place}",
+                    alt=f"SmoothGrad at {100 * LEVELS[place]:.0f} % noise",
+                )
+    saliency_tiles.colours()
     st.caption(
         f"SmoothGrad for {context.target_name}, magnitude, up to {frame.total // (len(LEVELS) - 1)} noisy copies a "
         "map. Every map has its own scale: with more noise the gradients shrink, and only the pattern is compared."

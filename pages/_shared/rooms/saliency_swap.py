@@ -6,13 +6,12 @@ import streamlit as st
 
 from convis_core import attribution, trust
 from convis_core.attribution import Method
-from convis_core.figures import render
-from convis_core.figures import saliency as figures
 from convis_core.figures.scores import percent
 from convis_core.results import ClassSwap
-from pages._shared import clickable, layout, live
+from pages._shared import layout, live
 from pages._shared.context import Context
 from pages._shared.rooms import saliency_controls as controls
+from pages._shared.rooms import saliency_tiles
 
 SLOT = "saliency_swap"
 ALIKE = 0.7
@@ -47,15 +46,18 @@ def _show(context: Context, frame: ClassSwap) -> None:
         with column:
             chance = float(context.prediction.probabilities[frame.targets[place]])
             st.markdown(f"**{names[place]}** {percent(chance)}")
-            if place >= len(frame.magnitudes):
-                st.skeleton(height=260)
+            reached = place < len(frame.magnitudes)
+            saliency_tiles.tile(
+                frame.magnitudes[place] if reached else None,
+                key=f"saliency_swapped_{place}",
+                alt=f"Map for {names[place]}",
+            )
+            if not reached:
                 continue
-            picture = render.coloured(attribution.relative(frame.magnitudes[place]), figures.RELATIVE_SCALE, pixels=448)
-            st.image(picture, width="stretch", alt=f"Map for {names[place]}")
             signed, ranked = float(frame.correlation[0, place]), float(frame.rank_correlation[0, place])
             told = "the class of this page" if place == 0 else f"correlation {_two(signed)}, of ranks {_two(ranked)}"
             st.caption(told)
-    clickable.colour_bar(figures.RELATIVE_SCALE)
+    saliency_tiles.colours()
     st.caption(
         f"{frame.method} for the class of this page, for the most probable other class, and for the least probable of "
         f"all {len(context.model.categories)}. Correlations are with the first map: of the signed values, and of the "

@@ -44,8 +44,7 @@ def draw(context: Context) -> None:
             _ROOMS[check](context, method)
         except ConvisError as error:
             st.error(str(error), icon=":material/error:")
-    with asked:
-        text.render({CURVES: "saliency.curves", FORGET: "saliency.forget", SWAP: "saliency.swap"}[check])
+    text.render({CURVES: "saliency.curves", FORGET: "saliency.forget", SWAP: "saliency.swap"}[check])
 
 
 def _with_few_copies(method: Method, spec: SmoothGradSpec) -> Method:

@@ -35,7 +35,6 @@ def draw(context: Context) -> None:
             help="Standard deviation in percent of the picture's range, 0.5 to 10. At 2 the eye sees no change.",
         )
         pixel = _pixel(context)
-        text.render("saliency.walk")
     spec = NoiseWalkSpec(noise_level=noise / 100)
     with answer:
         if not controls.agreed(context, SLOT, controls.expected_seconds(context, gradients=spec.steps), spec, pixel):
@@ -48,6 +47,7 @@ def draw(context: Context) -> None:
             lambda frame, _job: _show(context, frame),
             height=480,
         )
+    text.render("saliency.walk")
 
 
 def _pixel(context: Context) -> tuple[int, int]:
@@ -99,7 +99,7 @@ def _show(context: Context, frame: NoiseWalk) -> None:
         frame_side = 7 * ratio
         clickable.show(
             clickable.Clickable(
-                picture=picture,
+                picture=clickable.encode(picture, photograph=True),
                 alt=f"{context.caption}; the pixel is framed. The fields Row and Column do what a click does.",
                 layout=SheetLayout((0,), 1, 1, 1, _SIDE, gap=0),
                 unit="point",
