@@ -59,7 +59,8 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         log = tmp_path_factory.mktemp("server") / "log.txt"
         environment = {name: value for name, value in os.environ.items() if name != "CONVIS_INLINE"}
         # Any attempt to leave this machine shall fail at once, and loudly.
-        environment |= {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
+        nowhere = "http://127.0.0.1:9"
+        environment |= {"HTTP_PROXY": nowhere, "HTTPS_PROXY": nowhere, "NO_PROXY": "127.0.0.1"}
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "streamlit", "run", "dashboard.py", "--server.port", str(port)],

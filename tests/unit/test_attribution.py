@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -20,8 +21,7 @@ SIDE = 16
 def model():
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * SIDE * SIDE, 3))
-    wrapped = models.wrap(net, categories=("a", "b", "c"), input_size=SIDE)
-    return wrapped
+    return models.wrap(net, categories=("a", "b", "c"), input_size=SIDE)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_the_history_is_that_of_all_frames(model, x):
     *_, last = attribution.running(iter(frames))
     assert last.samples == tuple(frame.done for frame in frames)
     assert math.isnan(last.agreement[0])
-    slow = [correlation(a.values, b.values) for a, b in zip(frames, frames[1:], strict=False)]
+    slow = [correlation(a.values, b.values) for a, b in pairwise(frames)]
     assert last.agreement[1:] == pytest.approx(slow)
     assert (last.done, last.total) == (11, 11)
 
@@ -140,7 +140,7 @@ def test_the_comparison_has_the_curves_and_likeness_that_one_gets_alone(model, x
     spec = DeletionInsertionSpec(steps=4, random_orders=2)
     frames = list(attribution.compare(model, x, 0, methods, spec))
     last = frames[-1]
-    assert last.done == last.total and all(a.done <= b.done for a, b in zip(frames, frames[1:], strict=False))
+    assert last.done == last.total and all(a.done <= b.done for a, b in pairwise(frames))
     maps = [attribution.final(model, x, 0, method) for method in methods]
     for found, curve in zip(maps, last.curves, strict=True):
         *_, alone = trust.deletion_insertion(model, x, found, spec)

@@ -63,7 +63,10 @@ def test_npz_needs_no_pickle():
 
 def test_csv_is_a_table_under_a_comment():
     lines = export.csv(["class", "p"], [("cat, tiger", 0.5)], RECIPE).decode().splitlines()
-    assert lines[0].startswith("# convis-recipe: {") and list(csv.reader(lines[1:])) == [["class", "p"], ["cat, tiger", "0.5"]]
+    assert lines[0].startswith("# convis-recipe: {") and list(csv.reader(lines[1:])) == [
+        ["class", "p"],
+        ["cat, tiger", "0.5"],
+    ]
 
 
 def test_the_recipe_as_python_computes_the_result_again(lite0, chelsea):

@@ -50,7 +50,7 @@ def running(agreement: tuple[float, ...]) -> Running:
 
 
 def test_the_settling_curve_keeps_its_axis_while_it_grows_and_shows_the_lowest_value():
-    early, late = (figures.settling(running(known), unit="noisy copies") for known in ((math.nan, 0.3), (math.nan,) * 1))
+    early, late = (figures.settling(running(known), unit="noisy copies") for known in ((math.nan, 0.3), (math.nan,)))
     assert early.layout.xaxis.range == late.layout.xaxis.range
     assert early.layout.yaxis.range[0] < 0.3
     assert late.layout.yaxis.range[0] == pytest.approx(0.68)

@@ -1,5 +1,6 @@
 """Every kind of picture is read or refused in one sentence."""
 
+import contextlib
 import io
 import struct
 import zlib
@@ -133,10 +134,8 @@ def test_a_path_that_is_not_there(tmp_path):
 @given(st.binary(max_size=400))
 def test_arbitrary_bytes_are_read_or_refused(content: bytes):
     for start in (b"", b"BM", b"II*\x00", b"RIFF\x00\x00\x00\x00WEBP", b"GIF89a"):
-        try:
+        with contextlib.suppress(ImageError):
             assert images.read_image(start + content).mode == "RGB"
-        except ImageError:
-            pass
 
 
 @pytest.mark.parametrize("size", [(451, 300), (300, 451), (224, 224), (1000, 90), (37, 2000), (8, 8)])

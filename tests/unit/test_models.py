@@ -52,7 +52,9 @@ def test_random_logits_vary_and_depend_on_the_seed_alone(random_model):
 def test_our_network_is_torchvisions(model_id: str):
     """The same weights in torchvision's own class give the same logits, our normalisation included."""
     model = models.load(model_id, weights="random", seed=1)
-    theirs = (zoo.googlenet(aux_logits=False, init_weights=False) if model_id == "googlenet" else getattr(zoo, model_id)())
+    theirs = (
+        zoo.googlenet(aux_logits=False, init_weights=False) if model_id == "googlenet" else getattr(zoo, model_id)()
+    )
     own = {name: value for name, value in model.module.state_dict().items() if not name.startswith("normalise")}
     theirs.load_state_dict(own)
     x = torch.rand(1, 3, 224, 224)
@@ -63,8 +65,13 @@ def test_our_network_is_torchvisions(model_id: str):
 def test_googlenets_normalisation_is_its_transform_input():
     x = torch.rand(1, 3, 8, 8)
     normalise = models.load("googlenet", weights="random").module.get_submodule("normalise")
-    mean, std = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
-    theirs = zoo.GoogLeNet(aux_logits=False, transform_input=True, init_weights=False)._transform_input((x - mean) / std)
+    mean, std = (
+        torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1),
+        torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1),
+    )
+    theirs = zoo.GoogLeNet(aux_logits=False, transform_input=True, init_weights=False)._transform_input(
+        (x - mean) / std
+    )
     assert torch.allclose(normalise(x), theirs, atol=1e-6)
 
 

@@ -1,0 +1,43 @@
+"""The running estimate in a browser: it moves, it can be stopped, and it goes on."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+Settle = Callable[[Page], None]
+COUNT = re.compile(r"(\d+) of 100 noisy copies")
+
+
+def copies(page: Page) -> int:
+    found = COUNT.search(page.locator("[data-testid=stMain]").inner_text())
+    return int(found.group(1)) if found else 0
+
+
+def wait_for(page: Page, copies_wanted: int) -> int:
+    page.wait_for_function(
+        "least => { const found = document.querySelector('[data-testid=stMain]').innerText"
+        ".match(/(\\d+) of 100 noisy copies/); return found && Number(found[1]) >= least }",
+        arg=copies_wanted,
+    )
+    return copies(page)
+
+
+def test_the_running_estimate_moves_stops_and_goes_on(server: str, tab: Page, settle: Settle):
+    # A noise level of its own, so that no other test has left a result on the server.
+    tab.goto(f"{server}/saliency?saliency_samples=100&saliency_noise=17")
+    first = wait_for(tab, 1)
+    assert first < 100
+    second = wait_for(tab, first + 1)
+    expect(tab.locator(".st-key-saliency_map .js-plotly-plot")).to_be_visible()
+    tab.locator(".st-key-saliency_live_stop button").click()
+    expect(tab.get_by_text("Stopped.")).to_be_visible()
+    settle(tab)
+    stopped = copies(tab)
+    assert second <= stopped < 100
+    tab.wait_for_timeout(1500)
+    assert copies(tab) == stopped
+    tab.locator(".st-key-saliency_live_again button").click()
+    assert wait_for(tab, stopped + 1) > stopped

@@ -1,0 +1,193 @@
+"""The saliency page without a browser: every section from its link, and what the sentences say."""
+
+import pytest
+import torch
+
+from convis_core import attribution, gradients, images, models, predict
+from convis_core.figures.scores import percent
+from convis_core.results import ClassSwap, DeletionInsertion, DeletionInsertionSpec, WeightRandomisation
+from pages._shared.rooms import saliency_controls as controls
+from pages._shared.rooms import saliency_curves, saliency_forget, saliency_swap, saliency_trust
+
+QUICK = {"saliency_samples": "4"}
+
+
+def opened(open_page, view="One map", **query):
+    return open_page(
+        "saliency", {"saliency_view": view} | QUICK | {f"saliency_{key}": value for key, value in query.items()}
+    )
+
+
+def sentence(app):
+    return next(block.value for block in app.markdown if block.value.startswith("####"))
+
+
+@pytest.fixture(scope="module")
+def lite0():
+    return models.load("efficientnet_lite0")
+
+
+@pytest.fixture(scope="module")
+def x(lite0):
+    return images.to_tensor(images.sample("chelsea"), lite0.input_size)
+
+
+@pytest.fixture(scope="module")
+def target(lite0, x):
+    return predict.predict(lite0, x).top[0].index
+
+
+@pytest.mark.parametrize("kind", attribution.KINDS)
+def test_every_method_draws_its_map_and_a_sentence(open_page, kind):
+    app = opened(open_page, method=controls.LABELS[kind], steps="8")
+    assert not app.exception and not app.error
+    assert app.selectbox(key="saliency_method").value == kind
+    assert "of the picture" in sentence(app)
+
+
+def test_the_sentence_is_that_of_the_map(open_page, lite0, x, target):
+    app = opened(open_page, method="Saliency")
+    found = gradients.saliency(lite0, x, target)
+    row, column = attribution.strongest_pixel(found)
+    share = percent(attribution.concentration(found.magnitude()))
+    assert f"**{share}**" in sentence(app) and f"row {row}, column {column}" in sentence(app)
+    assert f"{float(found.magnitude().max()) / 100:.3f}" in sentence(app)
+
+
+def test_smoothgrad_says_how_much_it_still_changes(open_page):
+    app = opened(open_page, samples="12")
+    words = " ".join(block.value for block in app.markdown)
+    assert "**12 of 12** noisy copies" in words and "correlation 0." in words
+
+
+def test_another_class_is_another_map(open_page):
+    told = {sentence(opened_with(open_page, name)) for name in ("tiger cat", "espresso")}
+    assert len(told) == 2
+
+
+def opened_with(open_page, name):
+    return open_page("saliency", {"class": name, "saliency_method": "Saliency"})
+
+
+def test_a_convention_replaces_the_sliders_and_says_what_it_differs_in(open_page):
+    app = opened(open_page, convention="Captum")
+    assert not app.exception
+    assert not [slider for slider in app.slider if slider.key == "saliency_noise"]
+    words = " ".join(block.value for block in app.markdown)
+    assert "NoiseTunnel" in words and "abs=True" in words
+
+
+def test_grad_cam_takes_any_layer_and_an_unknown_one_falls_back(open_page, lite0):
+    app = opened(open_page, method="Grad-CAM", layer="blocks.4")
+    assert not app.exception and app.selectbox(key="saliency_layer").value == "blocks.4"
+    app = opened(open_page, method="Grad-CAM", layer="nowhere")
+    assert not app.exception and app.selectbox(key="saliency_layer").value == lite0.spec.cam_layer
+
+
+@pytest.mark.parametrize("show", ["magnitude", "signed"])
+def test_signed_and_unsigned_views_open_from_their_link(open_page, show):
+    app = opened(open_page, method="Grad-CAM", show=show, opacity="0.3", clip="95.0")
+    assert not app.exception
+    assert app.session_state["saliency_show"] == show
+    assert app.session_state["saliency_opacity"] == 0.3 and app.session_state["saliency_clip"] == 95
+
+
+def test_the_filmstrip_has_a_map_for_each_level(open_page, monkeypatch):
+    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 1e9)
+    app = opened(open_page, "Filmstrip")
+    assert not app.exception and not app.error
+    titles = [block.value for block in app.markdown if block.value.endswith("noise**")]
+    assert titles == [f"**{level} % noise**" for level in (0, 5, 10, 20, 30, 50)]
+    assert "without noise" in sentence(app)
+
+
+def test_what_takes_long_waits_for_the_button(open_page, monkeypatch):
+    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 0)
+    app = opened(open_page, "Filmstrip")
+    assert not app.exception
+    assert "waits for you" in app.info[0].value
+    assert not [block for block in app.markdown if block.value.startswith("####")]
+
+
+def test_four_methods_are_compared(open_page, monkeypatch):
+    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 1e9)
+    app = opened(open_page, "Compare", compare_1="Input x gradient")
+    assert not app.exception and not app.error
+    areas, alike = (table.value for table in app.table)
+    assert areas.iloc[0, 0] == "1. Input x gradient" and areas.iloc[-1, 0] == "random order"
+    assert alike.shape == (4, 5)
+    assert [alike.iloc[place, place + 1] for place in range(4)] == ["1.00"] * 4
+    assert "random order" in sentence(app)
+
+
+def test_the_walk_begins_at_the_most_sensitive_pixel_and_takes_any(open_page, monkeypatch, lite0, x, target):
+    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 1e9)
+    app = opened(open_page, "Why smooth?")
+    assert not app.exception and not app.error
+    row, column = attribution.strongest_pixel(gradients.saliency(lite0, x, target))
+    captions = " ".join(block.value for block in app.caption)
+    assert f"at row {row}, column {column}" in captions
+    assert "times" in sentence(app)
+    app = opened(open_page, "Why smooth?", row="900", column="3")
+    assert not app.exception
+    assert "at row 223, column 3" in " ".join(block.value for block in app.caption)
+
+
+def test_the_object_is_cut_out(open_page):
+    app = opened(open_page, "Segment", method="Saliency")
+    assert not app.exception and not app.error
+    assert "of the picture" in sentence(app)
+    titles = " ".join(block.value for block in app.markdown)
+    assert all(step in titles for step in ("1. The map", "2. The seeds", "3. The mask", "Cut-out", "Outline"))
+
+
+@pytest.mark.parametrize("check", saliency_trust.CHECKS)
+def test_every_test_of_a_map_ends_with_a_sentence(open_page, monkeypatch, check):
+    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 1e9)
+    app = opened(open_page, "Should you believe it?", method="Saliency", check=check)
+    assert not app.exception and not app.error
+    assert sentence(app)
+
+
+@pytest.mark.parametrize("name", ["One map", "nothing"])
+def test_an_unknown_section_falls_back(open_page, name):
+    app = opened(open_page, name, method="Saliency")
+    assert not app.exception
+    assert app.session_state["saliency_view"] == "One map"
+
+
+def curves(own_deletion, own_insertion):
+    fractions, flat = torch.tensor([0.0, 1.0]), torch.full((1, 2), 0.5)
+    return DeletionInsertion(
+        fractions, torch.full((2,), own_deletion), torch.full((2,), own_insertion), flat, flat, 0, "SmoothGrad",
+        DeletionInsertionSpec(steps=1, random_orders=1), 8, 8,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("deletion", "insertion", "said"),
+    [
+        (0.2, 0.8, "beats a random order both ways"),
+        (0.6, 0.8, "in insertion **but not in deletion**"),
+        (0.2, 0.4, "in deletion **but not in insertion**"),
+        (0.6, 0.4, "**no better than a random order**"),
+    ],
+)
+def test_the_page_says_where_a_map_does_not_beat_chance(deletion, insertion, said):
+    assert said in saliency_curves.sentence("tiger cat", curves(deletion, insertion))
+
+
+@pytest.mark.parametrize(
+    ("ranks", "said"),
+    [((1, 0.2, 0.1), "as it should"), ((1, 0.9, 0.8), "without any learning"), ((1, 0.9, 0.1), "layer which decides")],
+)
+def test_forgetting_is_judged(ranks, said):
+    found = WeightRandomisation(("fc", "stem"), (torch.ones(2, 2),) * 3, ranks, ranks, 0, "saliency", 2, 2)
+    assert said in saliency_forget.sentence(found)
+
+
+@pytest.mark.parametrize(("likeness", "said"), [(0.9, "where the picture has structure"), (0.1, "is about the class")])
+def test_swapping_is_judged(likeness, said):
+    table = torch.tensor([[1.0, likeness], [likeness, 1.0]])
+    found = ClassSwap((3, 5), (torch.ones(2, 2),) * 2, table, table, "saliency", 2, 2)
+    assert said in saliency_swap.sentence(["cat", "cup"], found)
