@@ -15,6 +15,7 @@ from pages._shared.rooms import (
     convolution_volume,
 )
 
+# Each draws its controls and figures, and returns the numbers that its text speaks of.
 EXPERIMENTS = {
     "Slide a filter": ("slide", convolution_slide.draw),
     "Three channels": ("volume", convolution_volume.draw),
@@ -25,7 +26,6 @@ EXPERIMENTS = {
     "Shared weight": ("shared", convolution_shared.draw),
     "ReLU": ("relu", convolution_relu.draw),
 }
-"""Each draws its controls and figures, and returns the numbers that its text speaks of."""
 
 
 @st.fragment

@@ -34,8 +34,12 @@ def gabor(size: int, *, wavelength: float = 4.0, angle: float = 0.0, width: floa
     return (wave - wave.mean()).float()
 
 
-def _rows(values: Tensor) -> Rows:
-    return tuple(tuple(round(float(value), 2) for value in row) for row in values)
+def _short(values: Tensor) -> Rows:
+    """Numbers of two decimals that still add up to zero: what the rounding left over goes into the middle."""
+    hundredths = (values.double() * 100).round().long()
+    middle = len(values) // 2
+    hundredths[middle, middle] -= hundredths.sum()
+    return tuple(tuple(int(value) / 100 for value in row) for row in hundredths)
 
 
 def _binomial() -> Rows:
@@ -87,7 +91,7 @@ KERNELS: tuple[Kernel, ...] = (
     Kernel(
         "gabor",
         "Gabor",
-        _rows(gabor(7)),
+        _short(gabor(7)),
         "A wave under a bell: stripes of one width and one direction.",
     ),
     Kernel("identity", "Identity", ((0, 0, 0), (0, 1, 0), (0, 0, 0)), "Gives back what it was given."),

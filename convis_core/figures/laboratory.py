@@ -129,6 +129,7 @@ def growth(view: Image.Image, grown: Sequence[Growth], names: Sequence[str], pla
         figure.add_shape(
             type="rect", xref="x", yref="y", x0=first, x1=last, y0=first, y1=last, line={"color": tone, "width": 3}
         )
+    widest = max(side, *(step.size * 1.05 for step in grown))
     labels = [f"{index + 1}. {name}" for index, name in enumerate(names)]
     figure.add_trace(
         go.Bar(
@@ -137,20 +138,22 @@ def growth(view: Image.Image, grown: Sequence[Growth], names: Sequence[str], pla
             orientation="h",
             marker_color=tones,
             text=[f"{step.size} pixels, {step.jump} apart, {step.cells} × {step.cells} cells" for step in grown[1:]],
-            textposition="auto",
+            textposition=["inside" if step.size > 0.55 * widest else "outside" for step in grown[1:]],
+            insidetextanchor="end",
+            constraintext="none",
+            textfont={"size": FONT_SIZE - 2},
             cliponaxis=False,
             hovertemplate="%{y}: %{text}<extra></extra>",
         ),
         row=1,
         col=2,
     )
-    plain(figure, height=420)
+    plain(figure, height=max(420, 26 * len(names)))
     figure.update_xaxes(visible=False, range=[0, side], constrain="domain", fixedrange=True, row=1, col=1)
     figure.update_yaxes(
         visible=False, range=[side, 0], scaleanchor="x", constrain="domain", fixedrange=True, row=1, col=1
     )
-    widest = max((step.size for step in grown[1:]), default=1)
-    figure.update_xaxes(visible=False, range=[0, max(widest * 1.05, side)], fixedrange=True, row=1, col=2)
+    figure.update_xaxes(visible=False, range=[0, widest], fixedrange=True, row=1, col=2)
     figure.update_yaxes(
         autorange="reversed", fixedrange=True, automargin=True, tickfont={"size": FONT_SIZE}, row=1, col=2
     )

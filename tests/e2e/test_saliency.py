@@ -31,7 +31,7 @@ def test_the_running_estimate_moves_stops_and_goes_on(server: str, tab: Page, se
     first = wait_for(tab, 1)
     assert first < 100
     second = wait_for(tab, first + 1)
-    expect(tab.locator(".st-key-saliency_map .js-plotly-plot")).to_be_visible()
+    expect(tab.locator(".st-key-saliency_map .js-plotly-plot").first).to_be_visible()
     tab.locator(".st-key-saliency_live_stop button").click()
     expect(tab.get_by_text("Stopped.")).to_be_visible()
     settle(tab)

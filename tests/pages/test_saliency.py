@@ -6,8 +6,15 @@ import torch
 from convis_core import attribution, gradients, images, models, predict
 from convis_core.figures.scores import percent
 from convis_core.results import ClassSwap, DeletionInsertion, DeletionInsertionSpec, WeightRandomisation
+from pages._shared.rooms import (
+    saliency_compare,
+    saliency_curves,
+    saliency_forget,
+    saliency_swap,
+    saliency_trust,
+    saliency_walk,
+)
 from pages._shared.rooms import saliency_controls as controls
-from pages._shared.rooms import saliency_curves, saliency_forget, saliency_swap, saliency_trust
 
 QUICK = {"saliency_samples": "4"}
 
@@ -16,6 +23,16 @@ def opened(open_page, view="One map", **query):
     return open_page(
         "saliency", {"saliency_view": view} | QUICK | {f"saliency_{key}": value for key, value in query.items()}
     )
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Tests of few steps, begun without being asked for."""
+    spec = DeletionInsertionSpec(steps=3, random_orders=1)
+    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 1e9)
+    monkeypatch.setattr(saliency_compare, "SPEC", spec)
+    monkeypatch.setattr(saliency_curves, "SPEC", spec)
+    monkeypatch.setattr(saliency_walk, "STEPS", 8)
 
 
 def sentence(app):
@@ -92,8 +109,7 @@ def test_signed_and_unsigned_views_open_from_their_link(open_page, show):
     assert app.session_state["saliency_opacity"] == 0.3 and app.session_state["saliency_clip"] == 95
 
 
-def test_the_filmstrip_has_a_map_for_each_level(open_page, monkeypatch):
-    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 1e9)
+def test_the_filmstrip_has_a_map_for_each_level(open_page, short):
     app = opened(open_page, "Filmstrip")
     assert not app.exception and not app.error
     titles = [block.value for block in app.markdown if block.value.endswith("noise**")]
@@ -109,8 +125,7 @@ def test_what_takes_long_waits_for_the_button(open_page, monkeypatch):
     assert not [block for block in app.markdown if block.value.startswith("####")]
 
 
-def test_four_methods_are_compared(open_page, monkeypatch):
-    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 1e9)
+def test_four_methods_are_compared(open_page, short):
     app = opened(open_page, "Compare", compare_1="Input x gradient")
     assert not app.exception and not app.error
     areas, alike = (table.value for table in app.table)
@@ -120,8 +135,21 @@ def test_four_methods_are_compared(open_page, monkeypatch):
     assert "random order" in sentence(app)
 
 
-def test_the_walk_begins_at_the_most_sensitive_pixel_and_takes_any(open_page, monkeypatch, lite0, x, target):
-    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 1e9)
+@pytest.mark.parametrize(("samples", "used"), [("3", 3), ("5000", 50), ("many", 50)])
+def test_the_comparison_takes_the_copies_of_the_link(open_page, short, monkeypatch, samples, used):
+    seen = []
+
+    def note(model, x, target, methods, spec):
+        seen.extend(methods)
+        return iter(())
+
+    monkeypatch.setattr(attribution, "compare", note)
+    app = open_page("saliency", {"saliency_view": "Compare", "saliency_samples": samples})
+    assert not app.exception
+    assert seen[0].smoothgrad.n_samples == used
+
+
+def test_the_walk_begins_at_the_most_sensitive_pixel_and_takes_any(open_page, short, lite0, x, target):
     app = opened(open_page, "Why smooth?")
     assert not app.exception and not app.error
     row, column = attribution.strongest_pixel(gradients.saliency(lite0, x, target))
@@ -142,8 +170,7 @@ def test_the_object_is_cut_out(open_page):
 
 
 @pytest.mark.parametrize("check", saliency_trust.CHECKS)
-def test_every_test_of_a_map_ends_with_a_sentence(open_page, monkeypatch, check):
-    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 1e9)
+def test_every_test_of_a_map_ends_with_a_sentence(open_page, short, check):
     app = opened(open_page, "Should you believe it?", method="Saliency", check=check)
     assert not app.exception and not app.error
     assert sentence(app)
@@ -186,7 +213,10 @@ def test_forgetting_is_judged(ranks, said):
     assert said in saliency_forget.sentence(found)
 
 
-@pytest.mark.parametrize(("likeness", "said"), [(0.9, "where the picture has structure"), (0.1, "is about the class")])
+@pytest.mark.parametrize(
+    ("likeness", "said"),
+    [(0.9, "where the picture has structure"), (0.5, "partly the same places"), (0.1, "is about the class")],
+)
 def test_swapping_is_judged(likeness, said):
     table = torch.tensor([[1.0, likeness], [likeness, 1.0]])
     found = ClassSwap((3, 5), (torch.ones(2, 2),) * 2, table, table, "saliency", 2, 2)

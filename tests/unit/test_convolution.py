@@ -81,9 +81,8 @@ def test_every_named_kernel() -> None:
         assert weights.shape[0] == weights.shape[1] and weights.shape[0] in (3, 5, 7)
         answers[kernel.id] = float(convolution.convolve(convolution.slide(even, weights))[0, 0, 0])
     # On even ground an edge detector is silent, and a blur or a sharpening gives back the brightness.
-    for silent in ("vertical_edge", "horizontal_edge", "sobel", "laplacian"):
+    for silent in ("vertical_edge", "horizontal_edge", "sobel", "laplacian", "gabor"):
         assert answers[silent] == pytest.approx(0, abs=1e-6)
-    assert answers["gabor"] == pytest.approx(0, abs=0.2)
     for faithful in ("blur", "gaussian", "sharpen", "emboss", "identity"):
         assert answers[faithful] == pytest.approx(0.7, abs=1e-5)
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from convis_core import architecture, feature_maps
 from convis_core.figures import architecture as pictures
-from convis_core.figures import branches, formulas
+from convis_core.figures import branches, formulas, network
 from convis_core.figures.feature_maps import average_image
 from convis_core.figures.scores import percent
 from convis_core.results import Block, LayerRow
@@ -25,7 +25,7 @@ def draw(context: Context) -> None:
         f"depth {total.depth} · receptive field {total.receptive_field} pixels"
     )
     layout.figure(
-        pictures.drawing(found, picked=block.name),
+        network.drawing(found, picked=block.name),
         key="architecture_drawing",
         caption=f"{model.spec.label} from the picture (left) to the class scores (right). The right face of a box is "
         "its map to scale, its length the number of channels; what would be too thin to see is drawn a little "

@@ -80,12 +80,19 @@ def plain_method(context: Context, kind: Kind) -> Method:
 
 def noise_asked() -> float:
     """The noise level last set, as a share of the picture's range."""
-    return int(st.session_state.get("saliency_noise") or 15) / 100
+    return _asked("saliency_noise", 15, range(51)) / 100
 
 
 def samples_asked() -> int:
     """The number of noisy copies last set."""
-    return int(st.session_state.get("saliency_samples") or 50)
+    return _asked("saliency_samples", 50, range(1, 101))
+
+
+def _asked(key: str, default: int, allowed: range) -> int:
+    """A slider's value where the slider itself is not drawn: this session's, the address's, or the default."""
+    named = str(st.query_params.get(key, ""))
+    value = st.session_state.get(key, int(named) if named.isdigit() else None)
+    return int(value) if value is not None and int(value) in allowed else default
 
 
 def convention() -> Convention | None:

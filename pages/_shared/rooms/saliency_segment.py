@@ -16,6 +16,7 @@ from pages._shared.rooms import saliency_controls as controls
 from pages._shared.rooms import saliency_live
 
 _SIDE = 640
+_ONLY_A_PART = 0.05
 
 
 def draw(context: Context) -> None:
@@ -59,6 +60,17 @@ def _spec() -> GrabCutSpec:
         persist_state="session",
         help="Pixels below this percentile are certainly not the object; 5 to 70.",
     )
+    smoothing = st.slider(
+        "Smoothing",
+        0.0,
+        20.0,
+        6.0,
+        1.0,
+        key="saliency_smoothing",
+        bind="query-params",
+        persist_state="session",
+        help="Standard deviation of the blur of the map before the seeds are taken, 0 to 20 of the network's pixels.",
+    )
     iterations = st.slider(
         "Rounds of GrabCut",
         1,
@@ -70,7 +82,10 @@ def _spec() -> GrabCutSpec:
         help="How often colours are learned and pixels divided anew, 1 to 15.",
     )
     return GrabCutSpec(
-        foreground_percentile=float(upper), background_percentile=float(lower), iterations=int(iterations)
+        foreground_percentile=float(upper),
+        background_percentile=float(lower),
+        iterations=int(iterations),
+        smoothing=float(smoothing),
     )
 
 
@@ -87,9 +102,7 @@ def _steps(context: Context, found: Attribution, cut: Segmentation) -> None:
     edge = segmentation.outline(cut.mask, thickness=max(1, max(cut.picture.size) // 300))
     _tile(final, "Cut-out", cutout.on_squares(cut, pixels=_SIDE), "What is left, at the picture's full resolution.")
     _tile(outlined, "Outline", cutout.outlined(cut, edge, pixels=_SIDE), "The edge of the object over the original.")
-    layout.sentence(
-        f"The object that speaks for **{context.target_name}** covers **{percent(cut.share())}** of the picture."
-    )
+    layout.sentence(_sentence(context.target_name, cut))
     _download(context, cut)
     map_place, seeds_place, mask_place = st.columns(3)
     relative = render.coloured(attribution.relative(found.magnitude()), figures.RELATIVE_SCALE, pixels=448)
@@ -101,6 +114,14 @@ def _steps(context: Context, found: Attribution, cut: Segmentation) -> None:
         "Orange: certainly the object. Blue: certainly not. The rest is for GrabCut to decide.",
     )
     _tile(mask_place, "3. The mask", cutout.mask(cut, pixels=_SIDE), "White: the largest connected part it found.")
+
+
+def _sentence(name: str, cut: Segmentation) -> str:
+    share = cut.share()
+    told = f"The object that speaks for **{name}** covers **{percent(share)}** of the picture."
+    if share < _ONLY_A_PART:
+        return f"{told} That is a part rather than the whole: with a lower upper percentile, more of it is object."
+    return told
 
 
 def _tile(place: st.delta_generator.DeltaGenerator, title: str, picture: Image.Image, caption: str) -> None:

@@ -14,8 +14,8 @@ from pages._shared.rooms import saliency_controls as controls
 from pages._shared.rooms import saliency_tiles
 
 SLOT = "saliency_swap"
-ALIKE = 0.7
-"""From this correlation on, two classes are explained by nearly the same map."""
+ALIKE, PARTLY_ALIKE = 0.7, 0.4
+"""Above the first rank correlation two classes have nearly the same map, above the second partly."""
 
 
 def draw(context: Context, method: Method) -> None:
@@ -59,9 +59,9 @@ def _show(context: Context, frame: ClassSwap) -> None:
             st.caption(told)
     saliency_tiles.colours()
     st.caption(
-        f"{frame.method} for the class of this page, for the most probable other class, and for the least probable of "
-        f"all {len(context.model.categories)}. Correlations are with the first map: of the signed values, and of the "
-        "ranks of the magnitudes."
+        f"{frame.method[0].upper()}{frame.method[1:]} for the class of this page, for the most probable other class, "
+        f"and for the least probable of all {len(context.model.categories)}. Correlations are with the first map: of "
+        "the signed values, and of the ranks of the magnitudes."
     )
     layout.sentence(sentence(names, frame))
 
@@ -78,6 +78,11 @@ def sentence(names: list[str], frame: ClassSwap) -> str:
         return (
             f"Even **{names[least]}**, the least probable class, lights up the same places (rank correlation "
             f"{ranked:.2f}): {frame.method} shows **where the picture has structure**, not why it is {names[0]}."
+        )
+    if ranked > PARTLY_ALIKE:
+        return (
+            f"For **{names[least]}**, the least probable class, partly the same places count (rank correlation "
+            f"{ranked:.2f}): the map mixes what the picture holds with what the class wants."
         )
     return (
         f"For **{names[least]}**, the least probable class, other places count (rank correlation {ranked:.2f}): the "

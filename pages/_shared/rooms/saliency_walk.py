@@ -14,8 +14,11 @@ from pages._shared.context import Context
 from pages._shared.rooms import saliency_controls as controls
 
 SLOT = "saliency_walk"
+STEPS = 96
 _ROW, _COLUMN = "saliency_row", "saliency_column"
 _SIDE = 448
+_UNSEEN = 0.03
+"""Noise up to this share of the range is hard to see on a photograph."""
 
 
 def draw(context: Context) -> None:
@@ -35,7 +38,7 @@ def draw(context: Context) -> None:
             help="Standard deviation in percent of the picture's range, 0.5 to 10. At 2 the eye sees no change.",
         )
         pixel = _pixel(context)
-    spec = NoiseWalkSpec(noise_level=noise / 100)
+    spec = NoiseWalkSpec(noise_level=noise / 100, steps=STEPS)
     with answer:
         if not controls.agreed(context, SLOT, controls.expected_seconds(context, gradients=spec.steps), spec, pixel):
             return
@@ -130,7 +133,10 @@ def _sentence(context: Context, frame: NoiseWalk) -> str:
         return f"So far {frame.done} of {frame.total} points: the derivative has changed its sign {turns} times."
     if turns == 0 and not bool(frame.derivatives.any()):
         return "The derivative at this pixel is zero all the way: nothing depends on it here."
+    low, high = float(frame.derivatives.min()), float(frame.derivatives.max())
+    way = "On a way too short for the eye" if frame.spec.noise_level <= _UNSEEN else "On the way into this noise"
     return (
-        f"On a way that the eye does not see, the derivative at this pixel changes its sign **{turns} times** in the "
-        f"three channels, while the logit of **{context.target_name}** only goes from {before:.2f} to {after:.2f}."
+        f"{way}, the derivative at this pixel swings between **{low:.2f} and {high:.2f}** and changes its sign "
+        f"**{turns} times** in the three channels, while the logit of **{context.target_name}** goes from {before:.2f} "
+        f"to {after:.2f}."
     )

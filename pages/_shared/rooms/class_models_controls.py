@@ -1,0 +1,329 @@
+"""What the class models page is asked: the lesson and every setting of it, each lesson keeping its own."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from convis_core import class_models
+from convis_core.export import Recipe
+from convis_core.results import (
+    ClassLogit,
+    ClassModelSpec,
+    ClassProbability,
+    LogProbability,
+    Objective,
+    Regularisers,
+    Transforms,
+)
+from pages._shared.context import Context
+
+LESSONS: dict[str, str] = {
+    "modern": "the modern way",
+    "raw": "raw gradient",
+    "l2": "L2",
+    "blur": "blur",
+    "yosinski": "Yosinski et al.",
+}
+SAYS: dict[str, str] = {
+    "raw": "**Raw gradient ascent** is noise that the network is sure of: the steepest way up is one that no eye follows.",
+    "l2": "**L2**, the article's way: whatever is far from the mean colour costs. It makes the noise fainter, not rounder.",
+    "blur": "**Blur** every few steps: fine noise is wiped out before it can pile up, and what is left has shape.",
+    "yosinski": "**Yosinski et al.** put decay, blur and clipping together: patches of the class on an empty ground.",
+    "modern": "**The modern way**: frequencies instead of pixels, and only what survives turning, zooming and noise.",
+}
+GOALS: dict[str, type[ClassLogit] | type[ClassProbability] | type[LogProbability]] = {
+    "logit": ClassLogit,
+    "probability": ClassProbability,
+    "log-probability": LogProbability,
+}
+STARTS = {"zeros": "mean colour", "noise": "mean colour and noise", "picture": "the picture"}
+FRAME_EVERY = 4
+THE_CONTEXTS = "the class of the sidebar"
+CLASS = "class_models_class"
+_SPECS = dict(class_models.PRESETS)
+_KEPT: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What to draw and how.
+
+    Attributes:
+        objective: what is maximised.
+        spec: how.
+    """
+
+    objective: ClassLogit | ClassProbability | LogProbability
+    spec: ClassModelSpec
+
+    def key(self, context: Context) -> Hashable:
+        """All that the drawing depends on; the picture only where it begins with it."""
+        begins = context.picture_id if self.spec.start == "picture" else ""
+        return (context.model.spec.id, "class_models.ascend", begins, self.objective, self.spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a downloaded file was asked for; it stands in the file's recipe."""
+
+    objective: Objective
+    spec: Any
+
+
+def recipe(context: Context, method: str, objective: Objective, spec: Any) -> Recipe:
+    """How to draw again what a file of this page shows."""
+    begins = context.picture_id if getattr(spec, "start", "picture") == "picture" else ""
+    if isinstance(objective, ClassLogit):
+        return Recipe(context.model.spec.id, begins, method, objective.target, spec)
+    return Recipe(context.model.spec.id, begins, method, None, Asked(objective, spec))
+
+
+def target(context: Context) -> int:
+    """The class to draw: that of the sidebar, or any other."""
+    categories = context.model.categories
+    chosen = st.selectbox(
+        "Class",
+        [THE_CONTEXTS, *sorted(categories, key=str.lower)],
+        key=CLASS,
+        help="Which of the classes to draw; type to search.",
+        **_KEPT,
+    )
+    return categories.index(chosen) if chosen in categories else context.target
+
+
+def lesson() -> str:
+    """Which preset the settings begin with."""
+    chosen = st.segmented_control(
+        "Lesson",
+        list(LESSONS),
+        default="modern",
+        required=True,
+        format_func=LESSONS.__getitem__,
+        key="class_models_lesson",
+        help="A preset for each step of the story. Each keeps the changes that you make to it.",
+        **_KEPT,
+    )
+    return chosen or "modern"
+
+
+def steps() -> int:
+    """Iterations."""
+    return int(
+        st.slider(
+            "Iterations",
+            16,
+            1024,
+            256,
+            16,
+            key="class_models_steps",
+            help="Steps of the ascent, 16 to 1024. More steps go on where the drawing stands.",
+            **_KEPT,
+        )
+    )
+
+
+def seed() -> int:
+    """Of the start and of the random views."""
+    return int(
+        st.number_input(
+            "Seed",
+            0,
+            9999,
+            0,
+            key="class_models_seed",
+            help="Of the start and of the random views, 0 to 9999: the same seed draws the same picture.",
+            **_KEPT,
+        )
+    )
+
+
+def settings(wanted: int, chosen: str, iterations: int) -> Settings:
+    """Every setting of the lesson, folded away.
+
+    Args:
+        wanted: index of the class.
+        chosen: the lesson, one of ``LESSONS``.
+        iterations: number of steps.
+    """
+    base = _SPECS[chosen]
+    with st.expander("Settings", icon=":material/tune:"):
+        goal = st.selectbox(
+            "Maximise",
+            list(GOALS),
+            key=f"class_models_{chosen}_goal",
+            help="The logit of the class; its softmax probability, which can rise by lowering the others as well; or "
+            "the logarithm of that.",
+            **_KEPT,
+        )
+        parameterisation = st.selectbox(
+            "Draw with",
+            ["fourier", "pixels"],
+            index=0 if base.parameterisation == "fourier" else 1,
+            format_func={"fourier": "frequencies (Fourier)", "pixels": "pixels"}.__getitem__,
+            key=f"class_models_{chosen}_parameterisation",
+            help="What the steps change: every pixel by itself, or waves of every frequency in decorrelated colours.",
+            **_KEPT,
+        )
+        start = st.selectbox(
+            "Begin with",
+            list(STARTS),
+            index=list(STARTS).index(base.start),
+            format_func=STARTS.__getitem__,
+            key=f"class_models_{chosen}_start",
+            help="The mean colour of the training pictures (mid grey for frequencies), the same with a little noise, "
+            "or the picture of the sidebar.",
+            **_KEPT,
+        )
+        rate = st.slider(
+            "Learning rate",
+            0.005,
+            0.2,
+            base.learning_rate,
+            0.005,
+            format="%.3f",
+            key=f"class_models_{chosen}_rate",
+            help="Length of a step, 0.005 to 0.2. Pixels: the usual change of a pixel; frequencies: of Adam.",
+            **_KEPT,
+        )
+        number = seed()
+        on_pixels = parameterisation == "pixels"
+        regularisers = _regularisers(chosen, base.regularisers, on_pixels)
+        transforms = _transforms(chosen, base.transforms)
+    spec = replace(
+        base,
+        steps=iterations,
+        parameterisation=parameterisation,
+        start=start,
+        learning_rate=float(rate),
+        seed=number,
+        regularisers=regularisers,
+        transforms=transforms,
+        frame_every=FRAME_EVERY,
+    )
+    return Settings(GOALS[goal](wanted), spec)
+
+
+def _regularisers(chosen: str, base: Regularisers, on_pixels: bool) -> Regularisers:
+    st.markdown("**Held back by**")
+    l2 = _slider(
+        "L2 decay", (0.0, 2.0, 0.01), base.l2, f"class_models_{chosen}_l2", "Pull towards the starting colour, 0 to 2."
+    )
+    variation = _slider(
+        "Total variation",
+        (0.0, 1.0, 0.01),
+        base.total_variation,
+        f"class_models_{chosen}_variation",
+        "Cost of differences between neighbouring pixels, 0 to 1.",
+    )
+    if not on_pixels:
+        st.caption("Blur and clipping change pixels; with frequencies they are off.")
+    blur = _slider(
+        "Blur",
+        (0.0, 3.0, 0.1),
+        base.blur_sigma,
+        f"class_models_{chosen}_blur",
+        "Sigma of the Gaussian in pixels, 0 to 3; 0 is off.",
+        disabled=not on_pixels,
+    )
+    every = st.slider(
+        "Blur every",
+        1,
+        16,
+        base.blur_every,
+        key=f"class_models_{chosen}_blur_every",
+        help="Steps from one blur to the next, 1 to 16.",
+        disabled=not on_pixels,
+        **_KEPT,
+    )
+    small = _slider(
+        "Clip small pixels",
+        (0.0, 0.5, 0.01),
+        base.small_norm,
+        f"class_models_{chosen}_small",
+        "Share of the pixels of smallest norm that go back to the starting colour after each step, 0 to 0.5.",
+        disabled=not on_pixels,
+    )
+    useless = _slider(
+        "Clip small contributions",
+        (0.0, 0.5, 0.01),
+        base.small_contribution,
+        f"class_models_{chosen}_useless",
+        "The same for the pixels that contribute least to the score, 0 to 0.5.",
+        disabled=not on_pixels,
+    )
+    in_range = st.toggle(
+        "Keep colours in range",
+        base.keep_in_range,
+        key=f"class_models_{chosen}_range",
+        help="Values below black and above white are cut off after each step.",
+        disabled=not on_pixels,
+        **_KEPT,
+    )
+    if not on_pixels:
+        return Regularisers(l2=l2, total_variation=variation)
+    return Regularisers(l2, variation, blur, int(every), small, useless, bool(in_range))
+
+
+def _transforms(chosen: str, base: Transforms) -> Transforms:
+    st.markdown("**Must survive**")
+    views = st.slider(
+        "Views a step",
+        1,
+        8,
+        base.views,
+        key=f"class_models_{chosen}_views",
+        help="Randomly disturbed copies whose gradients are averaged, 1 to 8. Twice the views take twice the time.",
+        **_KEPT,
+    )
+    jitter = st.slider(
+        "Jitter",
+        0,
+        32,
+        base.jitter,
+        key=f"class_models_{chosen}_jitter",
+        help="The picture is rolled by up to so many pixels before each step, 0 to 32.",
+        **_KEPT,
+    )
+    zoom = st.slider(
+        "Zoom",
+        0.5,
+        1.5,
+        base.zoom,
+        0.05,
+        key=f"class_models_{chosen}_zoom",
+        help="Smallest and largest side of the part that the network sees, as a share of the picture, 0.5 to 1.5.",
+        **_KEPT,
+    )
+    rotation = _slider(
+        "Rotation", (0.0, 30.0, 1.0), base.rotation, f"class_models_{chosen}_rotation", "By up to 0 to 30 degrees."
+    )
+    noise = _slider(
+        "Noise",
+        (0.0, 0.5, 0.01),
+        base.noise[0],
+        f"class_models_{chosen}_noise",
+        "Sigma at the first step, 0 to 0.5 of the range from black to white; it fades while the drawing grows.",
+    )
+    return replace(
+        base,
+        views=int(views),
+        jitter=int(jitter),
+        zoom=(float(zoom[0]), float(zoom[1])),
+        rotation=rotation,
+        noise=(noise, min(noise, base.noise[1])),
+    )
+
+
+def _slider(
+    label: str,
+    span: tuple[float, float, float],
+    value: float,
+    key: str,
+    says: str,
+    *,
+    disabled: bool = False,
+) -> float:
+    low, high, step = span
+    return float(st.slider(label, low, high, float(value), step, key=key, help=says, disabled=disabled, **_KEPT))

@@ -1,0 +1,100 @@
+"""The article's four, drawn before anybody asked: the films are files, so that a first visit shows them at once."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from convis_core.figures.scores import percent
+from pages._shared.navigation import ASSETS
+
+FOLDER = ASSETS / "class_models"
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One picture of the gallery.
+
+    Attributes:
+        name: of the class.
+        target: its index.
+        animation: the film's file.
+        best: file of the best picture.
+        logit: of the class on the best picture.
+        probability: of the class on the best picture.
+        steps: that the film took.
+    """
+
+    name: str
+    target: int
+    animation: Path
+    best: Path
+    logit: float
+    probability: float
+    steps: int
+
+
+def exhibits(folder: Path = FOLDER) -> tuple[Exhibit, ...]:
+    """What lies in the folder; nothing where the gallery was not built."""
+    register = folder / "gallery.json"
+    if not register.exists():
+        return ()
+    return tuple(
+        Exhibit(
+            name=str(entry["name"]),
+            target=int(entry["target"]),
+            animation=folder / entry["animation"],
+            best=folder / entry["best"],
+            logit=float(entry["best_frame"]["logit"]),
+            probability=float(entry["best_frame"]["probability"]),
+            steps=int(entry["steps"]),
+        )
+        for entry in json.loads(register.read_text(encoding="utf-8"))
+    )
+
+
+def draw(on_pick: Callable[[Exhibit], None]) -> None:
+    """The films side by side, each with what the network thinks of its last picture.
+
+    Args:
+        on_pick: called before the page runs again, for the exhibit that the person wants to draw anew.
+    """
+    shown = exhibits()
+    if not shown:
+        st.info(
+            "The gallery has not been built here: run `make assets` once. Drawing works without it.",
+            icon=":material/image_not_supported:",
+        )
+        return
+    still = bool(st.session_state.get("class_models_still"))
+    for column, exhibit in zip(st.columns(len(shown)), shown, strict=True):
+        with column:
+            # The path and not the bytes: Streamlit would turn an animated WebP into its first frame.
+            st.image(
+                str(exhibit.best if still else exhibit.animation),
+                width="stretch",
+                alt=f"What EfficientNet-Lite0 thinks a {exhibit.name} looks like",
+            )
+            st.markdown(f"**{exhibit.name}** {percent(exhibit.probability)}, logit {exhibit.logit:.2f}")
+            st.button(
+                f"Draw a {exhibit.name} now",
+                key=f"class_models_pick_{exhibit.target}",
+                icon=":material/brush:",
+                width="stretch",
+                on_click=on_pick,
+                args=(exhibit,),
+            )
+    said, toggle = st.columns([4, 1], vertical_alignment="center")
+    said.caption(
+        f"Drawn beforehand with the modern way in {shown[0].steps} steps on EfficientNet-Lite0, starting from grey "
+        "with a little noise. No photograph was involved: each pixel was moved so that the logit of the class rose."
+    )
+    toggle.toggle(
+        "Stand still",
+        key="class_models_still",
+        bind="query-params",
+        persist_state="session",
+        help="Show the finished pictures instead of the films.",
+    )

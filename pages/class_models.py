@@ -1,0 +1,53 @@
+"""Class models: what the network thinks a class looks like, drawn by gradient ascent."""
+
+import streamlit as st
+
+from convis_core import class_models
+from convis_core.errors import ConvisError
+from convis_core.figures.scores import percent
+from pages._shared import layout, text
+from pages._shared.context import Context, shared_context
+from pages._shared.rooms import class_models_draw
+
+SECTIONS = {
+    "Draw a class": class_models_draw.draw,
+}
+
+
+@st.fragment
+def explore(context: Context) -> None:
+    """The section that is open; closed ones cost nothing."""
+    chosen = st.segmented_control(
+        "Section",
+        list(SECTIONS),
+        default="Draw a class",
+        required=True,
+        key="class_models_view",
+        bind="query-params",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    try:
+        SECTIONS[chosen or "Draw a class"](context)
+    except ConvisError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+context = shared_context()
+layout.header(context, "Class models", "What does the network think a class looks like? Let it draw one.")
+explore(context)
+modern = class_models.MODERN
+text.explain(
+    "class_models",
+    {
+        "network": context.model.spec.label,
+        "classes": f"{len(context.model.categories):,}",
+        "rate": f"{modern.learning_rate:g}",
+        "ramp": str(modern.ramp),
+        "decay": f"{modern.spectrum.decay:g}",
+        "views": str(modern.transforms.views),
+        "class": context.target_name,
+        "probability": percent(context.probability),
+        "logit": f"{context.logit:.2f}",
+    },
+)
