@@ -14,7 +14,7 @@ from PIL import Image
 
 from convis_core import class_models, export, images, models
 from convis_core.models import LoadedModel
-from convis_core.results import Moment
+from convis_core.results import ClassModelFrame, Moment
 
 FOLDER = Path(__file__).parent / "class_models"
 FRAME_MS = 120
@@ -48,16 +48,20 @@ def main() -> None:
     """Draw the gallery and write it to ``assets/class_models``."""
     model = models.load("efficientnet_lite0")
     FOLDER.mkdir(exist_ok=True)
-    described = [draw(model, exhibit) for exhibit in GALLERY]
+    described = [write(model, exhibit, draw(model, exhibit)) for exhibit in GALLERY]
     (FOLDER / "gallery.json").write_text(json.dumps(described, indent=1) + "\n")
 
 
-def draw(model: LoadedModel, exhibit: Exhibit) -> dict[str, Any]:
-    """Draw one exhibit, write its two pictures, and describe them."""
-    spec = replace(class_models.MODERN, seed=exhibit.seed)
-    *_, frame = class_models.ascend(model, exhibit.target, spec)
+def draw(model: LoadedModel, exhibit: Exhibit) -> ClassModelFrame:
+    """The last frame of an exhibit."""
+    *_, frame = class_models.ascend(model, exhibit.target, replace(class_models.MODERN, seed=exhibit.seed))
+    return frame
+
+
+def write(model: LoadedModel, exhibit: Exhibit, frame: ClassModelFrame) -> dict[str, Any]:
+    """Write the two pictures of an exhibit, and describe them."""
     recipe = export.Recipe(
-        model_id=model.spec.id, picture="", method="class_models.ascend", target=exhibit.target, spec=spec
+        model_id=model.spec.id, picture="", method="class_models.ascend", target=exhibit.target, spec=frame.spec
     )
     film = [_picture(moment) for moment in frame.film]
     durations = [FRAME_MS] * (len(film) - 1) + [LAST_FRAME_MS]

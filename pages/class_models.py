@@ -7,10 +7,13 @@ from convis_core.errors import ConvisError
 from convis_core.figures.scores import percent
 from pages._shared import layout, text
 from pages._shared.context import Context, shared_context
-from pages._shared.rooms import class_models_draw
+from pages._shared.rooms import class_models_draw, class_models_inside, class_models_others, class_models_pair
 
 SECTIONS = {
     "Draw a class": class_models_draw.draw,
+    "A/B": class_models_pair.draw,
+    "Is it one to anyone else?": class_models_others.draw,
+    "Inside the network": class_models_inside.draw,
 }
 
 

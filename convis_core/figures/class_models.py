@@ -61,7 +61,7 @@ def climb(runs: Sequence[Run], *, total: int, at: int | None = None, height: int
             figure.add_trace(_line(steps, values, colour, f"{run.name}<br>step %{{x}}: {said}<extra></extra>"), row, 1)
     _mark(figure, at)
     plain(figure, height=height)
-    figure.update_xaxes(range=[0, total], gridcolor=_GRID, zeroline=False, fixedrange=True)
+    figure.update_xaxes(range=[0, 1.02 * total], gridcolor=_GRID, zeroline=False, fixedrange=True)
     figure.update_xaxes(title_text="step", row=2, col=1)
     figure.update_yaxes(gridcolor=_GRID, zeroline=False, fixedrange=True, automargin=True)
     figure.update_yaxes(title_text="logit", row=1, col=1)
@@ -83,7 +83,7 @@ def score(film: Sequence[Moment], *, total: int, unit: str, at: int | None = Non
     figure = go.Figure(_line(steps, values, ACCENT, f"step %{{x}}: {unit} %{{y:.3g}}<extra></extra>"))
     _mark(figure, at)
     plain(figure, height=height)
-    figure.update_xaxes(title_text="step", range=[0, total], gridcolor=_GRID, zeroline=False, fixedrange=True)
+    figure.update_xaxes(title_text="step", range=[0, 1.02 * total], gridcolor=_GRID, zeroline=False, fixedrange=True)
     figure.update_yaxes(title_text=unit, gridcolor=_GRID, zeroline=False, fixedrange=True, automargin=True)
     return figure
 

@@ -216,13 +216,8 @@ def _handles(blocks: Sequence[Block], places: Sequence[tuple[float, float]]) -> 
 
 
 def _key(tone: str) -> go.Scatter:
-    return go.Scatter(
-        x=[None],
-        y=[None],
-        mode="markers",
-        marker={"size": 13, "color": tone, "symbol": "square"},
-        name=KIND_NAMES[tone],
-    )
+    marker = {"size": 13, "color": tone, "symbol": "square"}
+    return go.Scatter(x=[None], y=[None], mode="markers", marker=marker, name=KIND_NAMES[tone])
 
 
 def _lighter(tone: str, share: float) -> str:

@@ -80,8 +80,8 @@ class Spectrum:
         contrast: how far values go before the sigmoid that keeps them in [0, 1].
     """
 
-    decay: float = 1.35
-    cutoff: float = 0.4
+    decay: float = 1.4
+    cutoff: float = 0.3
     chroma: float = 1.5
     contrast: float = 1.5
 

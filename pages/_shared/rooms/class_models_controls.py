@@ -102,6 +102,7 @@ def lesson() -> str:
         required=True,
         format_func=LESSONS.__getitem__,
         key="class_models_lesson",
+        label_visibility="collapsed",
         help="A preset for each step of the story. Each keeps the changes that you make to it.",
         **_KEPT,
     )

@@ -23,26 +23,35 @@ _ASKED = "class_models_asked"
 def draw(context: Context) -> None:
     """The gallery, the controls, and the drawing."""
     begun = st.session_state.get(_ASKED) is not None
-    with st.expander("The article's four, played", expanded=not begun, icon=":material/movie:"):
+    if not begun:
         gallery.draw(_pick)
-    chosen = controls.lesson()
     asked, answer = st.columns([1, 3.4])
     with asked:
         target = controls.target(context)
         iterations = controls.steps()
         button = st.container()
-        settings = controls.settings(target, chosen, iterations)
+        settings_place = st.container()
     name = context.model.categories[target]
-    wish = (context.model.spec.id, target)
     with button:
         wanted = _wanted(context, target, name)
     with answer:
-        st.markdown(controls.SAYS[chosen])
-        if not wanted:
+        chosen = controls.lesson()
+        with settings_place:
+            settings = controls.settings(target, chosen, iterations)
+        if wanted:
+            job = _watch(context, settings, name)
+            st.markdown(controls.SAYS[chosen])
+            _finished(context, job, name, chosen)
+        else:
+            st.markdown(controls.SAYS[chosen])
             _not_yet(context, name)
-            return
-        st.session_state[_ASKED] = wish
-        job = _watch(context, settings, name)
+    if begun:
+        # What was drawn live stands above; the films would push it below the fold.
+        with st.expander("The article's four, played", icon=":material/movie:"):
+            gallery.draw(_pick)
+
+
+def _finished(context: Context, job: Job[ClassModelFrame], name: str, chosen: str) -> None:
     frame = job.frame
     if job.done and frame is not None:
         film.words(context, frame, name)
