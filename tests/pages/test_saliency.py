@@ -129,7 +129,7 @@ def test_four_methods_are_compared(open_page, short):
     app = opened(open_page, "Compare", compare_1="Input x gradient")
     assert not app.exception and not app.error
     areas, alike = (table.value for table in app.table)
-    assert areas.iloc[0, 0] == "1. Input x gradient" and areas.iloc[-1, 0] == "random order"
+    assert areas.iloc[0, 0] == "1: Input x gradient" and areas.iloc[-1, 0] == "random order"
     assert alike.shape == (4, 5)
     assert [alike.iloc[place, place + 1] for place in range(4)] == ["1.00"] * 4
     assert "random order" in sentence(app)

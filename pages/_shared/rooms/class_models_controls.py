@@ -14,10 +14,9 @@ from convis_core.results import (
     ClassProbability,
     LogProbability,
     Objective,
-    Regularisers,
-    Transforms,
 )
 from pages._shared.context import Context
+from pages._shared.rooms import class_models_rules as rules
 
 LESSONS: dict[str, str] = {
     "modern": "the modern way",
@@ -27,8 +26,8 @@ LESSONS: dict[str, str] = {
     "yosinski": "Yosinski et al.",
 }
 SAYS: dict[str, str] = {
-    "raw": "**Raw gradient ascent** is noise that the network is sure of: the steepest way up is one that no eye follows.",
-    "l2": "**L2**, the article's way: whatever is far from the mean colour costs. It makes the noise fainter, not rounder.",
+    "raw": "**Raw gradient ascent** is noise that the network is sure of. No eye can follow the steepest way up.",
+    "l2": "**L2**, the article's way: what is far from the mean colour costs. The noise gets fainter, not rounder.",
     "blur": "**Blur** every few steps: fine noise is wiped out before it can pile up, and what is left has shape.",
     "yosinski": "**Yosinski et al.** put decay, blur and clipping together: patches of the class on an empty ground.",
     "modern": "**The modern way**: frequencies instead of pixels, and only what survives turning, zooming and noise.",
@@ -190,8 +189,8 @@ def settings(wanted: int, chosen: str, iterations: int) -> Settings:
         )
         number = seed()
         on_pixels = parameterisation == "pixels"
-        regularisers = _regularisers(chosen, base.regularisers, on_pixels)
-        transforms = _transforms(chosen, base.transforms)
+        held_back = rules.regularisers(chosen, base.regularisers, on_pixels)
+        disturbed = rules.transforms(chosen, base.transforms)
     spec = replace(
         base,
         steps=iterations,
@@ -199,132 +198,8 @@ def settings(wanted: int, chosen: str, iterations: int) -> Settings:
         start=start,
         learning_rate=float(rate),
         seed=number,
-        regularisers=regularisers,
-        transforms=transforms,
+        regularisers=held_back,
+        transforms=disturbed,
         frame_every=FRAME_EVERY,
     )
     return Settings(GOALS[goal](wanted), spec)
-
-
-def _regularisers(chosen: str, base: Regularisers, on_pixels: bool) -> Regularisers:
-    st.markdown("**Held back by**")
-    l2 = _slider(
-        "L2 decay", (0.0, 2.0, 0.01), base.l2, f"class_models_{chosen}_l2", "Pull towards the starting colour, 0 to 2."
-    )
-    variation = _slider(
-        "Total variation",
-        (0.0, 1.0, 0.01),
-        base.total_variation,
-        f"class_models_{chosen}_variation",
-        "Cost of differences between neighbouring pixels, 0 to 1.",
-    )
-    if not on_pixels:
-        st.caption("Blur and clipping change pixels; with frequencies they are off.")
-    blur = _slider(
-        "Blur",
-        (0.0, 3.0, 0.1),
-        base.blur_sigma,
-        f"class_models_{chosen}_blur",
-        "Sigma of the Gaussian in pixels, 0 to 3; 0 is off.",
-        disabled=not on_pixels,
-    )
-    every = st.slider(
-        "Blur every",
-        1,
-        16,
-        base.blur_every,
-        key=f"class_models_{chosen}_blur_every",
-        help="Steps from one blur to the next, 1 to 16.",
-        disabled=not on_pixels,
-        **_KEPT,
-    )
-    small = _slider(
-        "Clip small pixels",
-        (0.0, 0.5, 0.01),
-        base.small_norm,
-        f"class_models_{chosen}_small",
-        "Share of the pixels of smallest norm that go back to the starting colour after each step, 0 to 0.5.",
-        disabled=not on_pixels,
-    )
-    useless = _slider(
-        "Clip small contributions",
-        (0.0, 0.5, 0.01),
-        base.small_contribution,
-        f"class_models_{chosen}_useless",
-        "The same for the pixels that contribute least to the score, 0 to 0.5.",
-        disabled=not on_pixels,
-    )
-    in_range = st.toggle(
-        "Keep colours in range",
-        base.keep_in_range,
-        key=f"class_models_{chosen}_range",
-        help="Values below black and above white are cut off after each step.",
-        disabled=not on_pixels,
-        **_KEPT,
-    )
-    if not on_pixels:
-        return Regularisers(l2=l2, total_variation=variation)
-    return Regularisers(l2, variation, blur, int(every), small, useless, bool(in_range))
-
-
-def _transforms(chosen: str, base: Transforms) -> Transforms:
-    st.markdown("**Must survive**")
-    views = st.slider(
-        "Views a step",
-        1,
-        8,
-        base.views,
-        key=f"class_models_{chosen}_views",
-        help="Randomly disturbed copies whose gradients are averaged, 1 to 8. Twice the views take twice the time.",
-        **_KEPT,
-    )
-    jitter = st.slider(
-        "Jitter",
-        0,
-        32,
-        base.jitter,
-        key=f"class_models_{chosen}_jitter",
-        help="The picture is rolled by up to so many pixels before each step, 0 to 32.",
-        **_KEPT,
-    )
-    zoom = st.slider(
-        "Zoom",
-        0.5,
-        1.5,
-        base.zoom,
-        0.05,
-        key=f"class_models_{chosen}_zoom",
-        help="Smallest and largest side of the part that the network sees, as a share of the picture, 0.5 to 1.5.",
-        **_KEPT,
-    )
-    rotation = _slider(
-        "Rotation", (0.0, 30.0, 1.0), base.rotation, f"class_models_{chosen}_rotation", "By up to 0 to 30 degrees."
-    )
-    noise = _slider(
-        "Noise",
-        (0.0, 0.5, 0.01),
-        base.noise[0],
-        f"class_models_{chosen}_noise",
-        "Sigma at the first step, 0 to 0.5 of the range from black to white; it fades while the drawing grows.",
-    )
-    return replace(
-        base,
-        views=int(views),
-        jitter=int(jitter),
-        zoom=(float(zoom[0]), float(zoom[1])),
-        rotation=rotation,
-        noise=(noise, min(noise, base.noise[1])),
-    )
-
-
-def _slider(
-    label: str,
-    span: tuple[float, float, float],
-    value: float,
-    key: str,
-    says: str,
-    *,
-    disabled: bool = False,
-) -> float:
-    low, high, step = span
-    return float(st.slider(label, low, high, float(value), step, key=key, help=says, disabled=disabled, **_KEPT))

@@ -55,7 +55,7 @@ def _finished(context: Context, job: Job[ClassModelFrame], name: str, chosen: st
     frame = job.frame
     if job.done and frame is not None:
         film.words(context, frame, name)
-        recipe = controls.recipe(context, "class_models.ascend", frame.objective, frame.spec)
+        recipe = controls.recipe(context, "class_models.ascend", frame.objective, film.taken(frame))
         film.files(recipe, frame, f"{name.replace(' ', '-')}-{chosen}-{frame.step}", "class_models_drawing")
 
 

@@ -9,7 +9,7 @@ from convis_core.results import DreamFrame, DreamSpec, Layer
 from pages._shared import cache, layout, live, text
 from pages._shared.context import Context
 from pages._shared.rooms import class_models_controls as controls
-from pages._shared.rooms import class_models_inside as inside
+from pages._shared.rooms import class_models_pickers as pickers
 
 SLOT = "class_models_dreaming"
 _SIZES = {"as the network sees it": 2, "half as large again": 3, "twice as large": 4}
@@ -21,7 +21,7 @@ def draw(context: Context) -> None:
     model = context.model
     asked, answer = st.columns([1, 3.4])
     with asked:
-        name = inside.layer(context, "class_models_dream_layer")
+        name = pickers.layer(context, "class_models_dream_layer")
         size = str(
             st.selectbox(
                 "Size",
@@ -29,13 +29,13 @@ def draw(context: Context) -> None:
                 key="class_models_dream_size",
                 bind="query-params",
                 persist_state="session",
-                help="Of the picture. Larger ones take longer and hold finer detail; some networks take only their own.",
+                help="Of the picture. Larger ones take longer; some networks take only their own.",
             )
         )
         side = model.input_size * _SIZES[size] // 2
         spec = _spec()
         objective = Layer(name)
-        begin = inside.agreed(
+        begin = pickers.agreed(
             "class_models_dream", repr((model.spec.id, context.picture_id, objective)), "Let it dream"
         )
     with answer:
@@ -56,7 +56,7 @@ def draw(context: Context) -> None:
         if job.done and job.frame is not None:
             dreamt = job.frame
             layout.sentence(
-                f"{dreamt.step} steps in {dreamt.octave + 1} sizes: everywhere more of what **{name}** already saw there."
+                f"{dreamt.step} steps in {dreamt.octave + 1} sizes: more of what **{name}** already saw there."
             )
             layout.download(
                 "Dream (PNG)",

@@ -1,5 +1,7 @@
 """A drawing as a film: the picture, its curves, the slider through its frames, and the files."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from convis_core import class_models, export
@@ -7,7 +9,7 @@ from convis_core.export import Recipe
 from convis_core.figures import class_models as pictures
 from convis_core.figures.scores import percent
 from convis_core.jobs import Job
-from convis_core.results import ClassModelFrame, Moment
+from convis_core.results import ClassModelFrame, ClassModelSpec, Moment
 from pages._shared import cache, layout
 from pages._shared.context import Context
 
@@ -79,8 +81,7 @@ def files(recipe: Recipe, frame: ClassModelFrame, name: str, key: str) -> None:
             export.png(pictures.picture(frame.best), recipe),
         )
 
-    # The step is part of the key: what was stopped has fewer pictures than its recipe asks for.
-    webp, gif, png = cache.compute_large(("export", recipe.as_json(), frame.step), made)
+    webp, gif, png = cache.compute_large(("export", recipe.as_json()), made)
     with st.container(horizontal=True):
         layout.download("Film (WebP)", webp, f"{name}.webp", key=f"{key}_webp")
         layout.download("Film (GIF)", gif, f"{name}.gif", key=f"{key}_gif")
@@ -102,7 +103,7 @@ def words(context: Context, frame: ClassModelFrame, name: str) -> None:
     model, best = context.model, frame.best
     # The saved file has whole numbers for colours, so it is that which is asked.
     said = cache.compute_large(
-        (model.spec.id, "class_models.recognise", recipe_of(frame), frame.step),
+        context.key("class_models.recognise", frame.objective, taken(frame)),
         lambda: class_models.recognise((model,), best.pixels / 255, _target(frame)),
     )[0]
     seen = round(5 * said.steadiness)
@@ -112,9 +113,9 @@ def words(context: Context, frame: ClassModelFrame, name: str) -> None:
     )
 
 
-def recipe_of(frame: ClassModelFrame) -> str:
-    """The objective and the spec as text, for keys."""
-    return repr((frame.objective, frame.spec))
+def taken(frame: ClassModelFrame) -> ClassModelSpec:
+    """The spec that draws exactly this far, also where the person stopped before the end."""
+    return replace(frame.spec, steps=frame.step)
 
 
 def _target(frame: ClassModelFrame) -> int:

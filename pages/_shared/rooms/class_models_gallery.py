@@ -36,17 +36,17 @@ class Exhibit:
     steps: int
 
 
-def exhibits(folder: Path = FOLDER) -> tuple[Exhibit, ...]:
-    """What lies in the folder; nothing where the gallery was not built."""
-    register = folder / "gallery.json"
+def exhibits() -> tuple[Exhibit, ...]:
+    """What lies in ``FOLDER``; nothing where the gallery was not built."""
+    register = FOLDER / "gallery.json"
     if not register.exists():
         return ()
     return tuple(
         Exhibit(
             name=str(entry["name"]),
             target=int(entry["target"]),
-            animation=folder / entry["animation"],
-            best=folder / entry["best"],
+            animation=FOLDER / entry["animation"],
+            best=FOLDER / entry["best"],
             logit=float(entry["best_frame"]["logit"]),
             probability=float(entry["best_frame"]["probability"]),
             steps=int(entry["steps"]),

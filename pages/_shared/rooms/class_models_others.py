@@ -192,8 +192,8 @@ def _nobody(canvas: Canvas, missing: Sequence[ModelSpec]) -> None:
     layout.sentence("Nobody else can be asked: no other network's weights are on this machine.")
     smallest = min(missing, key=lambda spec: spec.weights.size_bytes)
     st.info(
-        f"So whether this is a {canvas.name} to anyone else, this page cannot say. Choose another network in the sidebar "
-        f"once and its weights are fetched; the smallest is {smallest.label} "
+        f"So whether this is a {canvas.name} to anyone else, this page cannot say. Choose another network "
+        f"in the sidebar once and its weights are fetched; the smallest is {smallest.label} "
         f"({smallest.weights.size_bytes / _MEGABYTE:.0f} MB). It is asked here from then on.",
         icon=":material/group_off:",
     )

@@ -1,7 +1,6 @@
 """A/B: two drawings from the same seed with one thing different, in step and side by side."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -125,9 +124,9 @@ SAYS = {
     "raw gradient or the modern way": "Both climb the same hill. One finds grain, the other finds shapes, and the "
     "network is sure of both.",
     "without and with blur": "The score climbs more slowly with blur, and the picture is worth the wait.",
-    "without and with L2": "Decay keeps the picture near the mean colour. It changes how loud the noise is, hardly its grain.",
-    "logit or probability": "The logit rises by more of the class; the probability rises as well by less of all others, "
-    "and hardly moves while it is near zero.",
+    "without and with L2": "Decay keeps the picture near the mean colour. The noise gets fainter, its grain stays.",
+    "logit or probability": "The logit rises by more of the class; the probability rises as well by less of "
+    "all others.",
     "zero start or noise start": "Without noise there is one picture; with it, one for each seed.",
     "frequencies with and without random views": "The parameterisation alone is not enough: without views that move, "
     "the grain returns.",
@@ -187,9 +186,8 @@ def _both(model: LoadedModel, left: Settings, right: Settings) -> Iterator[Pair]
     """Frames of the same step together."""
     first = class_models.ascend(model, left.objective, left.spec)
     second = class_models.ascend(model, right.objective, right.spec)
-    with closing(first), closing(second):
-        for one, other in zip(first, second, strict=True):
-            yield Pair(one, other)
+    for one, other in zip(first, second, strict=True):
+        yield Pair(one, other)
 
 
 def _show(pair: Pair, job: Job[Pair], change: Change, name: str) -> None:
@@ -229,5 +227,5 @@ def _words(pair: Pair, change: Change, name: str) -> None:
 def _files(context: Context, pair: Pair, change: Change, name: str) -> None:
     for frame, said, side in ((pair.left, change.left, "left"), (pair.right, change.right, "right")):
         st.markdown(f"**{said}**")
-        recipe = controls.recipe(context, "class_models.ascend", frame.objective, frame.spec)
+        recipe = controls.recipe(context, "class_models.ascend", frame.objective, film.taken(frame))
         film.files(recipe, frame, f"{name}-{said}-{frame.step}".replace(" ", "-"), f"class_models_pair_{side}")

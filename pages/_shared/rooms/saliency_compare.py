@@ -66,7 +66,7 @@ def _show(context: Context, frame: Comparison) -> None:
     )
     _areas(frame, names)
     st.markdown("**How alike are they?**")
-    unique = [f"{place + 1}. {name}" for place, name in enumerate(names)]
+    unique = [f"{place + 1}: {name}" for place, name in enumerate(names)]
     rows = figures.table_of(frame.agreement.tolist())
     st.table({" ": unique} | {name: [row[place] for row in rows] for place, name in enumerate(unique)})
     text.render("saliency.compare")
@@ -87,7 +87,7 @@ def _areas(frame: Comparison, names: list[str]) -> None:
     st.markdown("**How well does each order the pixels?**")
     st.table(
         {
-            " ": [*(f"{place + 1}. {name}" for place, name in enumerate(names)), "random order"],
+            " ": [*(f"{place + 1}: {name}" for place, name in enumerate(names)), "random order"],
             "deletion AUC (lower is better)": [row[0] for row in cells],
             "insertion AUC (higher is better)": [row[1] for row in cells],
         }
