@@ -13,10 +13,18 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from convis_core import CORE_VERSION
+from convis_core import CORE_VERSION, images
 from convis_core.errors import SpecError
 
 RECIPE_KEY = "convis-recipe"
+
+_IN_FRAMES = {
+    "class_models.ascend",
+    "gradients.integrated_gradients",
+    "gradients.smoothgrad",
+    "occlusion.occlusion",
+    "trust.deletion_insertion",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,7 @@ class Recipe:
         method: the function of the core, such as "gradients.saliency".
         target: index of the class; None where there is none.
         spec: the specification, a frozen record; None where the function takes none.
+        options: further arguments by name.
         version: of the core.
     """
 
@@ -37,11 +46,13 @@ class Recipe:
     method: str
     target: int | None = None
     spec: Any = None
+    options: tuple[tuple[str, str | int], ...] = ()
     version: str = CORE_VERSION
 
     def as_json(self) -> str:
         """The recipe as one line of JSON; the specification's fields by name."""
         fields = {name: getattr(self, name) for name in ("model_id", "picture", "method", "target", "version")}
+        fields |= dict(self.options)
         if is_dataclass(self.spec) and not isinstance(self.spec, type):
             fields["spec"] = {"kind": type(self.spec).__name__, **asdict(self.spec)}
         return json.dumps(fields, default=str)
@@ -49,23 +60,25 @@ class Recipe:
     def as_python(self) -> str:
         """The recipe as a script that computes the result again with this package.
 
-        A picture that came from a file is read from ``picture.png``: its own name is not known.
+        A picture that somebody brought is read from ``picture.png``: its own name is not known.
         """
         room = self.method.split(".")[0]
-        samples = not _is_digest(self.picture)
-        read = f'images.sample("{self.picture}")' if samples else 'images.read_image("picture.png")'
+        is_sample = self.picture in {sample.id for sample in images.SAMPLES}
+        read = f'images.sample("{self.picture}")' if is_sample else 'images.read_image("picture.png")'
         arguments = ["model", "x", *([] if self.target is None else [str(self.target)])]
         lines = [
             f"# Convis {self.version}",
             f"from convis_core import {', '.join(sorted({room, 'images', 'models', 'results'}))}",
             "",
             f'model = models.load("{self.model_id}")',
-            f"x = images.to_tensor({read}, model.input_size)" + ("" if samples else f"  # sha256 {self.picture}"),
+            f"x = images.to_tensor({read}, model.input_size)" + ("" if is_sample else f"  # {self.picture}"),
         ]
         if self.spec is not None:
             lines.append(f"spec = results.{self.spec!r}")
             arguments.append("spec")
-        lines.append(f"result = {self.method}({', '.join(arguments)})")
+        arguments += [f"{name}={value!r}" for name, value in self.options]
+        # Of a computation that comes in ever better frames, the last.
+        lines.append(f"{'*_, ' if self.method in _IN_FRAMES else ''}result = {self.method}({', '.join(arguments)})")
         return "\n".join(lines) + "\n"
 
 
@@ -170,7 +183,3 @@ def _disturb_corner(frame: Image.Image) -> None:
 def _check_frames(frames: Sequence[Image.Image], durations: Sequence[int]) -> None:
     if not frames or len(frames) != len(durations):
         raise SpecError(f"An animation needs a duration for each frame; got {len(frames)} and {len(durations)}.")
-
-
-def _is_digest(picture: str) -> bool:
-    return len(picture) == 64 and all(letter in "0123456789abcdef" for letter in picture)

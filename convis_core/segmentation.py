@@ -1,8 +1,8 @@
 """From an attribution to the object: seeds from the map, edges from the picture.
 
 A map of single pixels is no mask: it marks what decided, an eye or a wheel, and leaves the rest of the object out.
-But it says well enough where the object certainly is and where it certainly is not, and GrabCut does the rest by
-colour. The only module that imports OpenCV.
+But it says well enough where the object is and where to begin, and GrabCut does the rest by colour. The only module
+that imports OpenCV.
 """
 
 import cv2
@@ -17,7 +17,7 @@ from convis_core.baselines import gaussian_blur
 from convis_core.errors import SpecError
 from convis_core.images import crop_box
 from convis_core.results import Attribution, GrabCutSpec, Segmentation
-from convis_core.results.segmentation import BACKGROUND, FOREGROUND, UNKNOWN
+from convis_core.results.segmentation import BACKGROUND, FOREGROUND, OUTSIDE, UNKNOWN
 
 _SMALLEST_CROP = 8
 """Pixels along the shorter side of what the network saw, below which there is nothing to segment."""
@@ -36,15 +36,17 @@ cv2.setNumThreads(1)
 def grabcut(img: Image.Image, attribution: Attribution, spec: GrabCutSpec) -> Segmentation:
     """Cut the object that an attribution points at out of the original picture.
 
-    The magnitude of the attribution is blurred; where it is above its ``foreground_percentile`` the object is, where
-    it is below its ``background_percentile`` it is not. GrabCut models the colours of both and divides the pixels
-    between them along the picture's edges; the largest connected part is the object.
+    The magnitude of the attribution is blurred. Where it is above its ``foreground_percentile`` the object certainly
+    is. GrabCut begins by taking all that is above the ``background_percentile`` for object too, and the rest for
+    background; it models the colours of both, divides all but the certain pixels anew along the picture's edges, and
+    so on for some rounds. The largest connected part is the object.
 
-    The network saw the central square of the picture only. What lies outside may still become object, if its
-    colours say so, but starts as "probably not".
+    A low value is a hint and no more, because a network need not look at the whole of an object. Nor did it see what
+    lies outside the central square: that begins as background and may become object, if its colours say so.
 
-    GrabCut works on a copy of bounded size, so that a picture of any size takes about the same time; the mask's edge
-    is then enlarged smoothly to the original. Same arguments, same mask.
+    GrabCut works on a copy of bounded size, so that a picture of any size takes about the same time and the texture
+    of fur or grass does not count as edges; the mask is then enlarged smoothly to the original. Same arguments, same
+    mask.
 
     Args:
         img: the original picture, RGB, of any size.
@@ -107,7 +109,7 @@ def _working_copy(picture: Image.Image, spec: GrabCutSpec) -> Image.Image:
 
 
 def _seeds(attribution: Attribution, original: tuple[int, int], size: tuple[int, int], spec: GrabCutSpec) -> Pixels:
-    """Where the object certainly is and is not, on the working copy, [h, w]."""
+    """What the map says of each pixel of the working copy, [h, w]."""
     magnitude = attribution.magnitude()
     if not bool(magnitude.isfinite().all()):
         raise SpecError("The map has values that are no numbers; there is nothing to cut out.")
@@ -126,18 +128,19 @@ def _seeds(attribution: Attribution, original: tuple[int, int], size: tuple[int,
         raise SpecError(
             f"The picture is too small or too narrow to cut anything out of it: {original[0]} x {original[1]}."
         )
-    seeds = np.full((size[1], size[0]), UNKNOWN, dtype=np.uint8)
+    seeds = np.full((size[1], size[0]), OUTSIDE, dtype=np.uint8)
     seeds[top:bottom, left:right] = _nearest(kinds, (right - left, bottom - top))
     return seeds
 
 
 def _divide(pixels: Pixels, seeds: Pixels, iterations: int) -> npt.NDArray[np.bool_]:
     """GrabCut: every pixel is given to the object or to the rest."""
-    labels = np.full(seeds.shape, cv2.GC_PR_BGD, dtype=np.uint8)
-    labels[seeds == BACKGROUND] = cv2.GC_BGD
+    height, width = seeds.shape
+    labels = np.full((height, width), cv2.GC_PR_BGD, dtype=np.uint8)
+    labels[seeds == UNKNOWN] = cv2.GC_PR_FGD
     labels[seeds == FOREGROUND] = cv2.GC_FGD
     inside, outside = np.zeros((1, 65)), np.zeros((1, 65))
-    whole = (0, 0, labels.shape[1], labels.shape[0])  # not read when the labels say where to start
+    whole = (0, 0, width, height)  # not read when the labels say where to start
     cv2.setRNGSeed(_ARBITRARY_SEED)  # of this thread
     cv2.grabCut(pixels[:, :, ::-1].copy(), labels, whole, outside, inside, iterations, cv2.GC_INIT_WITH_MASK)
     return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))

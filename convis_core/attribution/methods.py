@@ -126,10 +126,11 @@ def continues(before: Method, after: Method, reached: Attribution) -> bool:
     return same and reached.sums.samples <= n_samples
 
 
-def recipe_parts(method: Method) -> tuple[str, Any]:
-    """The function of the core and the specification that it takes, for the recipe of a file."""
+def recipe_parts(method: Method) -> tuple[str, Any, tuple[tuple[str, str], ...]]:
+    """The function of the core, the specification and the options that it takes, for the recipe of a file."""
     if method.kind == "smoothgrad":
-        return "gradients.smoothgrad", method.smoothgrad or SmoothGradSpec()
+        return "gradients.smoothgrad", method.smoothgrad or SmoothGradSpec(), ()
     if method.kind == "integrated_gradients":
-        return "gradients.integrated_gradients", method.integrated or IntegratedGradientsSpec()
-    return f"gradients.{method.kind}", None
+        return "gradients.integrated_gradients", method.integrated or IntegratedGradientsSpec(), ()
+    options = (("layer", method.layer),) if method.layer else ()
+    return f"gradients.{method.kind}", None, options

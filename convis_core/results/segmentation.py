@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-UNKNOWN, BACKGROUND, FOREGROUND = 0, 1, 2
-"""The values of ``Segmentation.seeds``."""
+UNKNOWN, BACKGROUND, FOREGROUND, OUTSIDE = 0, 1, 2, 3
+"""The values of ``Segmentation.seeds``: between the percentiles, below, above, and not seen by the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class GrabCutSpec:
 
     Attributes:
         foreground_percentile: pixels whose attribution is above this percentile are certainly the object.
-        background_percentile: pixels below this one are certainly not.
+        background_percentile: pixels below this one are probably not, those between probably are.
         iterations: rounds of GrabCut.
         smoothing: standard deviation of the Gaussian blur of the attribution, in pixels of the network's view.
         working_side: GrabCut works on a copy whose longer side has at most this many pixels.
@@ -26,7 +26,7 @@ class GrabCutSpec:
     background_percentile: float = 30.0
     iterations: int = 5
     smoothing: float = 6.0
-    working_side: int = 480
+    working_side: int = 240
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ class Segmentation:
     Attributes:
         picture: RGB, the whole original.
         alpha: uint8 [H, W], 255 on the object, 0 off it, in between along its edge.
-        seeds: uint8 [H, W], where GrabCut was told what is what: UNKNOWN, BACKGROUND or FOREGROUND.
+        seeds: uint8 [H, W], what GrabCut was told: UNKNOWN, BACKGROUND, FOREGROUND or OUTSIDE.
         spec: what was asked.
     """
 

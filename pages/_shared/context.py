@@ -72,9 +72,9 @@ class Context:
         """
         return (self.model.spec.id, self.picture_id, method, *parts)
 
-    def recipe(self, method: str, spec: Any = None) -> Recipe:
+    def recipe(self, method: str, spec: Any = None, options: tuple[tuple[str, str | int], ...] = ()) -> Recipe:
         """How to compute again what the page shows, for files that are downloaded."""
-        return Recipe(self.model.spec.id, self.picture_id, method, self.target, spec)
+        return Recipe(self.model.spec.id, self.picture_id, method, self.target, spec, options)
 
     def view(self, pixels: int = 672) -> Image.Image:
         """The part of the picture that the network sees, for people to look at."""

@@ -77,6 +77,18 @@ def test_the_recipe_as_python_computes_the_result_again(lite0, chelsea):
     assert torch.equal(names["result"].values, gradients.saliency(lite0, chelsea, 282).values)  # type: ignore[attr-defined]
 
 
-def test_the_recipe_of_an_upload_names_its_digest():
-    text = export.Recipe("vgg16", "ab" * 32, "gradients.saliency", 1).as_python()
-    assert 'read_image("picture.png")' in text and "ab" * 32 in text
+def test_the_recipe_of_a_computation_in_frames_ends_with_the_last(lite0, chelsea):
+    from convis_core import gradients, results
+
+    spec = results.SmoothGradSpec(n_samples=3)
+    names: dict[str, object] = {}
+    exec(export.Recipe("efficientnet_lite0", "chelsea", "gradients.smoothgrad", 282, spec).as_python(), names)  # noqa: S102
+    *_, last = gradients.smoothgrad(lite0, chelsea, 282, spec)
+    assert torch.equal(names["result"].values, last.values)  # type: ignore[attr-defined]
+
+
+def test_the_recipe_of_an_own_picture_names_it_and_options_follow():
+    options = (("layer", "features.29"),)
+    text = export.Recipe("vgg16", "upload-0123456789ab", "gradients.grad_cam", 1, None, options).as_python()
+    assert 'read_image("picture.png")' in text and "upload-0123456789ab" in text
+    assert "gradients.grad_cam(model, x, 1, layer='features.29')" in text
