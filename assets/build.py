@@ -49,7 +49,7 @@ def main() -> None:
     model = models.load("efficientnet_lite0")
     FOLDER.mkdir(exist_ok=True)
     described = [write(model, exhibit, draw(model, exhibit)) for exhibit in GALLERY]
-    (FOLDER / "gallery.json").write_text(json.dumps(described, indent=1) + "\n")
+    (FOLDER / "gallery.json").write_text(json.dumps(described) + "\n")
 
 
 def draw(model: LoadedModel, exhibit: Exhibit) -> ClassModelFrame:
@@ -75,7 +75,7 @@ def write(model: LoadedModel, exhibit: Exhibit, frame: ClassModelFrame) -> dict[
         "name": model.categories[exhibit.target],
         "animation": animation,
         "best": best,
-        "best_frame": _figures([frame.best])[0],
+        "best_frame": _figures([frame.best]),
         "durations_ms": durations,
         "frames": _figures(frame.film),
         "steps": frame.total,
@@ -87,16 +87,13 @@ def _picture(moment: Moment) -> Image.Image:
     return images.to_image(moment.pixels / 255)
 
 
-def _figures(moments: Sequence[Moment]) -> list[dict[str, float]]:
-    return [
-        {
-            "step": moment.step,
-            "logit": round(moment.logit, 3),
-            "probability": round(moment.probability, 4),
-            "gradient_norm": round(moment.gradient_norm, 3),
-        }
-        for moment in moments
-    ]
+def _figures(moments: Sequence[Moment]) -> dict[str, list[float]]:
+    return {
+        "step": [moment.step for moment in moments],
+        "logit": [round(moment.logit, 3) for moment in moments],
+        "probability": [round(moment.probability, 4) for moment in moments],
+        "gradient_norm": [round(moment.gradient_norm, 3) for moment in moments],
+    }
 
 
 if __name__ == "__main__":

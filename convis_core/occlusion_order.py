@@ -80,7 +80,7 @@ def portions(network: Program, spec: OcclusionSpec, starts: NDArray[np.int64], w
             rows, columns = level[first : first + _SLICE].T
             fair = min(-(-len(rows) // workers), _BATCH)
             batches = incremental.arrange(
-                network, side, starts[rows], starts[columns], incremental.Limits(windows=fair, memory=memory)
+                network, side, starts[rows], starts[columns], incremental.Limits(fair, min(memory, incremental.Limits().memory))
             )
             for bunch in _even(batches, length, workers):
                 members = np.concatenate([batch.members for batch in bunch])

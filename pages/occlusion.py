@@ -59,11 +59,12 @@ def watch(context: Context, settings: Settings, key: Hashable) -> OcclusionMap |
         with hidden:
             occlusion_window.draw(context, found, chosen, occlusion_window.pick)
         occlusion_words.draw(context, found)
-        occlusion_window.bars(context, found, chosen)
         if job.done:
+            occlusion_window.bars(context, found, chosen)
             occlusion_fills.draw(context, found, chosen)
         else:
-            st.skeleton(height=480)
+            # Drawing takes time from the computation: what lies below the fold waits for its end.
+            st.skeleton(height=760)
 
     job = live.watch(SLOT, key, lambda: occlusion.occlusion(model, x, target, spec), draw, height=1400)
     return job.frame if job.done else None

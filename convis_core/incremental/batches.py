@@ -52,12 +52,13 @@ class Limits:
     """How large a batch may be.
 
     Attributes:
-        windows: at most so many; more than 32 make nothing faster.
-        memory: bytes of activations that it may occupy while it is computed.
+        windows: at most so many.
+        memory: bytes of activations that it may occupy while it is computed. More makes nothing faster: they
+            no longer fit into a core's cache, and the weights are read seldom enough.
     """
 
     windows: int = 32
-    memory: int = 128 * 2**20
+    memory: int = 48 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +255,12 @@ def measured_pace() -> float:
     return min(timings) * _MULTIPLY_ADDS / (4 * 256 * 16 * 16 * 256 * 9)
 
 
+def _cuts(placed: Placed, area: int) -> bool:
+    """Whether a step reads a copy of its input with a halo around it."""
+    trivial = placed.step.slides is None or all(slide.is_trivial for slide in placed.step.slides)
+    return placed.step.kind is Kind.SLIDING and not trivial and area < placed.extent[0] * placed.extent[1]
+
+
 def _footprint(network: Program, area: NDArray[np.int64]) -> int:
     """Bytes that a window occupies where it occupies most: the values still wanted, and what is read from them."""
     sizes = [
@@ -262,7 +269,7 @@ def _footprint(network: Program, area: NDArray[np.int64]) -> int:
     ]
     alive, most = 0, 1
     for index, placed in enumerate(network.steps):
-        halo = 2 * sum(sizes[before] for before in placed.inputs) if placed.step.kind is Kind.SLIDING else 0
+        halo = 2 * sum(sizes[before] for before in placed.inputs) if _cuts(placed, int(area[index])) else 0
         whole = placed.step.kind is Kind.WHOLE
         copied = sum(int(np.prod(network.steps[k].shape or (0,))) for k in placed.inputs) if whole else 0
         alive += sizes[index]

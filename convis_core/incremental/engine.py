@@ -10,10 +10,12 @@ from torch import Tensor
 
 from convis_core.incremental import kernels
 from convis_core.incremental.batches import Batch, Limits, arrange
-from convis_core.incremental.kernels import Canvas, Pair, Starts
+from convis_core.incremental.kernels import Canvas, Pair, Scratch, Starts
 from convis_core.incremental.steps import Kind
 from convis_core.incremental.program import Placed, Program, program
 from convis_core.models import LoadedModel
+
+_scratch = Scratch()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,9 +201,12 @@ class _Run:
             return whole
         tops, height = rows.receptive(starts[0], size[0])
         lefts, width = columns.receptive(starts[1], size[1])
-        return step.crop(self._read(before, np.stack((tops, lefts)), (height, width), step.fill))
+        # Convolutions and poolings return something new, so what they read may be overwritten.
+        return step.crop(self._read(before, np.stack((tops, lefts)), (height, width), step.fill, _scratch))
 
-    def _read(self, index: int, starts: Starts, size: Pair, fill: float) -> Tensor:
+    def _read(
+        self, index: int, starts: Starts, size: Pair, fill: float, scratch: Scratch | None = None
+    ) -> Tensor:
         """A step's map, margins included, on one region per window: the base, and over it what has changed."""
         value = self._values[index]
         if not isinstance(value, _Crop):
@@ -210,8 +215,8 @@ class _Run:
         if tuple(value.pixels.shape[2:]) == size and not down.any() and not right.any():
             return value.pixels
         canvas = self._base.canvases.get((index, fill)) or self._any_canvas(index)
-        # A fresh copy always: a view of the base would be overwritten by what is laid over it.
-        pixels = kernels.cut(canvas, starts[0], starts[1], size)
+        # A copy always: a view of the base would be overwritten by what is laid over it.
+        pixels = kernels.cut(canvas, starts[0], starts[1], size, scratch)
         kernels.lay(value.pixels, pixels, down, right)
         return pixels
 

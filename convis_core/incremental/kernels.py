@@ -3,6 +3,7 @@
 Crops are [N, C, h, w] in channels-last order, so that a row of a crop is one contiguous stretch of memory.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -53,17 +54,38 @@ def canvas(values: Tensor, margins: tuple[int, int, int, int], fill: float) -> C
     return Canvas(padded[0].permute(1, 2, 0).contiguous(), margins[2], margins[0])
 
 
-def cut(base: Canvas, tops: Starts, lefts: Starts, size: Pair) -> Tensor:
-    """A fresh crop of the base per window, [N, C, h, w]; starts are in the map's coordinates, margins included.
+class Scratch(threading.local):
+    """Memory for one crop at a time, kept by every thread that asks for it.
+
+    Crops with their halos are the largest tensors of all, and of another size at every step. Taken from the system
+    one by one they leave holes between them that soon are several times as large.
+    """
+
+    def __init__(self) -> None:
+        self._memory = torch.empty(0)
+
+    def take(self, shape: Pair) -> Tensor:
+        """A matrix of this shape; what it held before is lost."""
+        wanted = shape[0] * shape[1]
+        if self._memory.numel() < wanted:
+            self._memory = torch.empty(wanted)
+        return self._memory[:wanted].view(shape)
+
+
+def cut(base: Canvas, tops: Starts, lefts: Starts, size: Pair, scratch: Scratch | None = None) -> Tensor:
+    """A copy of a part of the base per window, [N, C, h, w]; starts are in the map's coordinates, margins included.
 
     Row by row with one index: the canvas seen as all its stretches of w pixels, one beginning at every pixel.
+    With a scratch it is good until the next use of that.
     """
     height, width = size
     rows, columns, channels = base.pixels.shape
     stretches = base.pixels.as_strided((rows * columns - width + 1, width * channels), (channels, 1))
     first = (tops + base.top)[:, None] + np.arange(height)
     index = torch.from_numpy((first * columns + (lefts + base.left)[:, None]).reshape(-1))
-    crop = torch.index_select(stretches, 0, index)
+    reusable = scratch is not None and stretches.dtype == torch.float32 and stretches.device.type == "cpu"
+    memory = scratch.take((len(index), width * channels)) if scratch is not None and reusable else None
+    crop = torch.index_select(stretches, 0, index.to(stretches.device), out=memory)
     return crop.view(len(tops), height, width, channels).permute(0, 3, 1, 2)
 
 
@@ -107,7 +129,7 @@ def convolution(
     if groups == 1 and tuple(weight.shape[2:]) == (1, 1):
         return _pixel_by_pixel(weight, bias, stride, activation)
     packed = torch.ops.mkldnn._reorder_convolution_weight(
-        weight.contiguous(), [0, 0], list(stride), list(dilation), groups, _typical_input(weight, groups, stride)
+        weight, [0, 0], list(stride), list(dilation), groups, _typical_input(weight, groups, stride)
     )
     call = torch.ops.mkldnn._convolution_pointwise.default
     step, spread, fused = list(stride), list(dilation), _fused(activation)

@@ -19,14 +19,14 @@ class GrabCutSpec:
         background_percentile: pixels below this one are probably not, those between probably are.
         iterations: rounds of GrabCut.
         smoothing: standard deviation of the Gaussian blur of the attribution, in pixels of the network's view.
-        working_side: GrabCut works on a copy whose longer side has at most this many pixels.
+        working_side: longer side of the copy on which object and background are told apart, in pixels.
     """
 
     foreground_percentile: float = 95.0
     background_percentile: float = 30.0
     iterations: int = 5
     smoothing: float = 6.0
-    working_side: int = 240
+    working_side: int = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -101,8 +101,15 @@ def sentence(text: str) -> None:
     st.markdown(f"#### {text}")
 
 
-def download(label: str, content: bytes, file_name: str, *, key: str) -> None:
-    """A download that does not run the page again."""
+def download(label: str, content: bytes | Callable[[], bytes], file_name: str, *, key: str) -> None:
+    """A download that does not run the page again.
+
+    Args:
+        label: of the button.
+        content: the file; what takes time to make is given as a function, called when the button is pressed.
+        file_name: its ending says what kind of file it is.
+        key: unique in the whole app.
+    """
     kind = file_name.rsplit(".", 1)[-1]
     mime = {"png": "image/png", "csv": "text/csv", "gif": "image/gif", "webp": "image/webp", "py": "text/x-python"}
     st.download_button(

@@ -98,7 +98,7 @@ def test_pairs_differ_in_one_thing_and_keep_seed_and_steps(open_page, pair):
     assert left != right
     assert (left.spec.seed, left.spec.steps) == (right.spec.seed, right.spec.steps)
     assert left.objective.target == right.objective.target == 340
-    if pair != "without and with blur":
+    if pair != "no blur or blur":
         return
     app = opened(open_page, "A/B", steps="16", pair=pair, **{"class": "zebra"})
     button(app, "class_models_pair_begin").click().run()
@@ -117,7 +117,7 @@ def gallery(tmp_path, monkeypatch):
         "target": 340,
         "animation": "zebra.png",
         "best": "zebra.png",
-        "best_frame": {"logit": 12.34, "probability": 0.987},
+        "best_frame": {"logit": [12.34], "probability": [0.987]},
         "steps": 256,
     }
     (tmp_path / "gallery.json").write_text(json.dumps([entry]))
@@ -168,3 +168,10 @@ def test_a_dream_is_drawn_on_the_picture(open_page):
     button(app, "class_models_dream_begin").click().run()
     assert not app.exception and not app.error
     assert "4 steps in 2 sizes" in sentence(app)
+
+
+def test_the_gallery_that_was_built_is_the_articles_four():
+    shown = class_models_gallery.exhibits()
+    assert [exhibit.name for exhibit in shown] == ["flamingo", "mosque", "zebra", "dumbbell"]
+    assert all(exhibit.animation.exists() and exhibit.best.exists() for exhibit in shown)
+    assert all(models.imagenet_categories()[exhibit.target] == exhibit.name for exhibit in shown)

@@ -47,8 +47,8 @@ def exhibits() -> tuple[Exhibit, ...]:
             target=int(entry["target"]),
             animation=FOLDER / entry["animation"],
             best=FOLDER / entry["best"],
-            logit=float(entry["best_frame"]["logit"]),
-            probability=float(entry["best_frame"]["probability"]),
+            logit=float(entry["best_frame"]["logit"][0]),
+            probability=float(entry["best_frame"]["probability"][0]),
             steps=int(entry["steps"]),
         )
         for entry in json.loads(register.read_text(encoding="utf-8"))

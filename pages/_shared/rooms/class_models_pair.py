@@ -107,29 +107,28 @@ def _same(base: ClassModelSpec) -> ClassModelSpec:
 
 
 CHANGES: dict[str, tuple[str, Change]] = {
-    "raw gradient or the modern way": (
+    "raw or modern": (
         "raw",
         Change("raw gradient", "the modern way", _specs(_same, _preset("modern"))),
     ),
-    "without and with blur": ("blur", Change("no blur", "blur", _specs(_blurred(0.0), _same))),
-    "without and with L2": ("l2", Change("no L2", "L2", _specs(_decayed(0.0), _same))),
+    "no blur or blur": ("blur", Change("no blur", "blur", _specs(_blurred(0.0), _same))),
+    "no L2 or L2": ("l2", Change("no L2", "L2", _specs(_decayed(0.0), _same))),
     "logit or probability": ("modern", Change("logit", "probability", _goals)),
-    "zero start or noise start": (
+    "zeros or noise": (
         "blur",
         Change("mean colour", "with noise", _specs(_begun("zeros"), _begun("noise"))),
     ),
-    "frequencies with and without random views": ("modern", Change("random views", "none", _specs(_same, _calm))),
+    "views or none": ("modern", Change("random views", "none", _specs(_same, _calm))),
 }
 SAYS = {
-    "raw gradient or the modern way": "Both climb the same hill. One finds grain, the other finds shapes, and the "
+    "raw or modern": "Both climb the same hill. One finds grain, the other finds shapes, and the "
     "network is sure of both.",
-    "without and with blur": "The score climbs more slowly with blur, and the picture is worth the wait.",
-    "without and with L2": "Decay keeps the picture near the mean colour. The noise gets fainter, its grain stays.",
+    "no blur or blur": "The score climbs more slowly with blur, and the picture is worth the wait.",
+    "no L2 or L2": "Decay keeps the picture near the mean colour. The noise gets fainter, its grain stays.",
     "logit or probability": "The logit rises by more of the class; the probability rises as well by less of "
     "all others.",
-    "zero start or noise start": "Without noise there is one picture; with it, one for each seed.",
-    "frequencies with and without random views": "The parameterisation alone is not enough: without views that move, "
-    "the grain returns.",
+    "zeros or noise": "Without noise there is one picture; with it, one for each seed.",
+    "views or none": "The parameterisation alone is not enough: without views that move, the grain returns.",
 }
 
 

@@ -18,26 +18,32 @@ def draw(context: Context, settings: Settings, found: OcclusionMap) -> None:
     """The view as a picture, the values as a table and as arrays, and how to compute them again."""
     recipe = context.recipe("occlusion.occlusion", found.spec)
     name = f"occlusion-{context.picture_id}"
-    drop = found.drop()
-    arrays = {
-        "probability": found.probability,
-        "logit": found.logit,
-        "drop": drop,
-        "top_class": found.top_class,
-        "top_probability": found.top_probability,
-        "tops": found.tops,
-        "lefts": found.lefts,
-        "heatmap": found.heatmap(),
-        "x": context.x[0],
-    }
-    with st.container(horizontal=True):
-        layout.download(
-            "Picture (PNG)",
-            export.png(occlusion_map.picture(context, settings, found).picture, recipe),
-            f"{name}.png",
-            key="occlusion_png",
-        )
+
+    def picture() -> bytes:
+        return export.png(occlusion_map.picture(context, settings, found).picture, recipe)
+
+    def table() -> bytes:
         rows = ((*row, context.model.categories[row.top_class]) for row in views.table(found))
-        layout.download("Values (CSV)", export.csv(_HEADER, rows, recipe), f"{name}.csv", key="occlusion_csv")
-        layout.download("Values (NPZ)", export.npz(arrays, recipe), f"{name}.npz", key="occlusion_npz")
+        return export.csv(_HEADER, rows, recipe)
+
+    def arrays() -> bytes:
+        return export.npz(
+            {
+                "probability": found.probability,
+                "logit": found.logit,
+                "drop": found.drop(),
+                "top_class": found.top_class,
+                "top_probability": found.top_probability,
+                "tops": found.tops,
+                "lefts": found.lefts,
+                "heatmap": found.heatmap(),
+                "x": context.x[0],
+            },
+            recipe,
+        )
+
+    with st.container(horizontal=True):
+        layout.download("Picture (PNG)", picture, f"{name}.png", key="occlusion_png")
+        layout.download("Values (CSV)", table, f"{name}.csv", key="occlusion_csv")
+        layout.download("Values (NPZ)", arrays, f"{name}.npz", key="occlusion_npz")
         layout.download("Recipe (Python)", recipe.as_python().encode(), "occlusion.py", key="occlusion_recipe")

@@ -61,7 +61,7 @@ def _show(context: Context, settings: Settings, frame: SizeComparison) -> None:
             ],
             pictures.drop_scale(*heatmaps),
             side=context.model.input_size,
-            height=380,
+            height=340,
         ),
         key="occlusion_sizes_figure",
         caption=f"Drop of the logit of {context.target_name} under windows of {', '.join(map(str, WINDOWS))} pixels, "

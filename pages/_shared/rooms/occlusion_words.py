@@ -45,8 +45,5 @@ def _spared(context: Context, found: OcclusionMap) -> str:
 
     left = cache.compute(context.key("occlusion.least_important", context.target, found.spec), without_half)
     points = 100 * (found.baseline_probability - left)
-    if points < 0:
-        effect = f"even adds {-points:.1f} points and makes it"
-    else:
-        effect = f"costs {points:.1f} points and leaves"
+    effect = f"even adds {-points:.1f} points and makes it" if points < 0 else f"costs {points:.1f} points and leaves"
     return f"Hiding the least important half of the picture, all at once, {effect} **{percent(left)}**."
