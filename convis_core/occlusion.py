@@ -147,7 +147,7 @@ class _Task:
     spec: OcclusionSpec
 
 
-class _Stopped(Exception):
+class _StoppedError(Exception):
     """A chunk was given up because nobody wants the map any more."""
 
 
@@ -234,7 +234,7 @@ def _score(
     features, first = [], 0
     for batch in chunk.batches:
         if stop.is_set():
-            raise _Stopped
+            raise _StoppedError
         here = slice(first, first + len(batch.members))
         first = here.stop
         patches = _patches(filling, starts[chunk.rows[here]], starts[chunk.columns[here]], task.spec.window)

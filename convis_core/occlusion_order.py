@@ -62,7 +62,9 @@ def interlaced(count: int) -> list[NDArray[np.int64]]:
     return [level for level in levels if len(level)]
 
 
-def portions(network: Program, spec: OcclusionSpec, starts: NDArray[np.int64], workers: int, memory: int) -> Iterator[Chunk]:
+def portions(
+    network: Program, spec: OcclusionSpec, starts: NDArray[np.int64], workers: int, memory: int
+) -> Iterator[Chunk]:
     """All windows of a map in portions for the lanes, coarse to fine, arranged as they are asked for.
 
     Args:
@@ -80,7 +82,11 @@ def portions(network: Program, spec: OcclusionSpec, starts: NDArray[np.int64], w
             rows, columns = level[first : first + _SLICE].T
             fair = min(-(-len(rows) // workers), _BATCH)
             batches = incremental.arrange(
-                network, side, starts[rows], starts[columns], incremental.Limits(fair, min(memory, incremental.Limits().memory))
+                network,
+                side,
+                starts[rows],
+                starts[columns],
+                incremental.Limits(fair, min(memory, incremental.Limits().memory)),
             )
             for bunch in _even(batches, length, workers):
                 members = np.concatenate([batch.members for batch in bunch])

@@ -40,6 +40,14 @@ def probability_scale(probability: Tensor, name: str) -> Scale:
     return Scale("probability", low, high if high > low else low + 1e-6, f"P({name})")
 
 
+def ends(scale: Scale) -> tuple[str, str]:
+    """What the two ends of a scale stand for: logits with two decimals, probabilities told apart however small."""
+    if scale.kind != "probability":
+        return f"{scale.low:.2f}", f"{scale.high:.2f}"
+    low, high = percent(scale.low), percent(scale.high)
+    return (low, high) if low != high else (f"{100 * scale.low:.3g} %", f"{100 * scale.high:.3g} %")
+
+
 def drop_picture(photograph: Image.Image, heatmap: Tensor, scale: Scale, *, opacity: float) -> Image.Image:
     """The map over the photograph; where there is no value the photograph alone.
 

@@ -78,9 +78,9 @@ def sample_noise(spec: SmoothGradSpec, index: int, side: int) -> Tensor:
         side: side S of the picture, in pixels.
     """
     stream = index // 2 if spec.antithetic else index
-    # A counter-based generator: keys are independent streams. (torch's own takes 32 bits of a seed and drops the rest.)
-    numbers = np.random.Generator(np.random.Philox(key=np.array([spec.seed, stream], dtype=np.uint64)))
-    noise = torch.from_numpy(numbers.standard_normal((3, side, side), dtype=np.float32))
+    # torch takes 32 bits of a seed and drops the rest, so seed and index are mixed into as many.
+    mixed = int(np.random.SeedSequence((spec.seed, stream)).generate_state(1)[0])
+    noise = torch.randn(3, side, side, generator=torch.Generator().manual_seed(mixed))
     return -noise if spec.antithetic and index % 2 else noise
 
 

@@ -6,6 +6,7 @@ pooling cell larger ones than one that begins at its edge. But every batch also 
 operation is started once, and the weights are read once.
 """
 
+import math
 import time
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,14 +17,15 @@ from numpy.typing import NDArray
 
 from convis_core.incremental import kernels
 from convis_core.incremental.kernels import Pair, Starts
-from convis_core.incremental.steps import Kind
 from convis_core.incremental.program import Placed, Program, spans
 from convis_core.incremental.regions import place
+from convis_core.incremental.steps import Kind
 
 # What one core does in a second; only the proportions matter for the choice of batches.
 _MULTIPLY_ADDS = 75e9
 _BYTES = 10e9
 _STARTING_A_STEP = 25e-6
+_NEW_SIZE = 400e-6  # oneDNN writes a program for every size of convolution that it meets
 
 _USUAL = 16  # windows in a batch, as a rule
 
@@ -105,7 +107,9 @@ def arrange(network: Program, window: Pair, tops: Starts, lefts: Starts, limits:
     columns, which_column = _axis(network, 1, lefts, window[1])
     costs = _costs(network)
     heights, widths = _extents(rows)[:, which_row], _extents(columns)[:, which_column]
-    largest = min(limits.windows, max(1, limits.memory // _footprint(network, heights.max(axis=1) * widths.max(axis=1))))
+    largest = min(
+        limits.windows, max(1, limits.memory // _footprint(network, heights.max(axis=1) * widths.max(axis=1)))
+    )
     weight, tall, wide = _condensed(costs.position, heights, widths)
     groups: list[NDArray[np.int64]] = []
     waiting = [np.arange(len(tops))]
@@ -117,8 +121,8 @@ def arrange(network: Program, window: Pair, tops: Starts, lefts: Starts, limits:
         else:
             waiting += [group[parts[1]], group[parts[0]]]
     batches = []
-    for group in groups:
-        group = group[np.lexsort((lefts[group], tops[group]))]
+    for unordered in groups:
+        group = unordered[np.lexsort((lefts[unordered], tops[unordered]))]
         batches.append(_batch(group, (rows, columns), (which_row[group], which_column[group]), costs))
     return batches
 
@@ -154,12 +158,15 @@ def _condensed(
     """Steps with the same regions taken together; there are many, and the search looks at each."""
     both = np.concatenate((tall, wide), axis=1)
     unique, which = np.unique(both, axis=0, return_inverse=True)
-    summed = np.bincount(which.reshape(-1), weights=weight, minlength=len(unique))
+    summed = np.bincount(which.reshape(-1), weights=weight, minlength=len(unique)).astype(np.float64)
     return summed, unique[:, : tall.shape[1]], unique[:, tall.shape[1] :]
 
 
 def _batch(
-    members: NDArray[np.int64], axes: tuple[_Axis, _Axis], which: tuple[NDArray[np.int64], NDArray[np.int64]], costs: _Costs
+    members: NDArray[np.int64],
+    axes: tuple[_Axis, _Axis],
+    which: tuple[NDArray[np.int64], NDArray[np.int64]],
+    costs: _Costs,
 ) -> Batch:
     sizes = []
     starts = []
@@ -193,7 +200,8 @@ def _costs(network: Program) -> _Costs:
     position = [0.0 if placed is None else _seconds(network, placed) for placed in crops]
     multiply_adds = [0 if placed is None else placed.step.multiply_adds for placed in crops]
     weights = 4 * sum(multiply_adds)  # a convolution's multiply-adds per position are its weights
-    started = _STARTING_A_STEP * len(network.steps)
+    sized = sum(_has_halo(placed) and placed.step.multiply_adds > 0 for placed in network.steps)
+    started = _STARTING_A_STEP * len(network.steps) + _NEW_SIZE * sized
     return _Costs(np.array(position), started + weights / _BYTES, np.array(multiply_adds))
 
 
@@ -201,10 +209,9 @@ def _seconds(network: Program, placed: Placed) -> float:
     """Seconds per position of a step's output map."""
     read = sum((network.steps[index].shape or (0,))[0] for index in placed.inputs)
     touched = float(read + (placed.shape or (0,))[0])
-    if placed.step.kind is Kind.SLIDING and placed.step.slides is not None:
+    if _has_halo(placed) and placed.step.slides is not None:
         rows, columns = placed.step.slides
-        if not (rows.is_trivial and columns.is_trivial):
-            touched += 2 * read * rows.stride * columns.stride  # filled from the base, laid over, read
+        touched += 2 * read * rows.stride * columns.stride  # filled from the base, laid over, read
     return placed.step.multiply_adds / _MULTIPLY_ADDS + 4 * touched / _BYTES
 
 
@@ -228,7 +235,9 @@ def expected(network: Program, window: Pair, tops: Starts, lefts: Starts) -> Wor
 
 def multiply_adds(network: Program) -> int:
     """Multiply-adds of one full forward pass."""
-    maps = sum(placed.step.multiply_adds * placed.extent[0] * placed.extent[1] for placed in network.steps if placed.spatial)
+    maps = sum(
+        placed.step.multiply_adds * placed.extent[0] * placed.extent[1] for placed in network.steps if placed.spatial
+    )
     return maps + tail_multiply_adds(network)
 
 
@@ -255,10 +264,10 @@ def measured_pace() -> float:
     return min(timings) * _MULTIPLY_ADDS / (4 * 256 * 16 * 16 * 256 * 9)
 
 
-def _cuts(placed: Placed, area: int) -> bool:
-    """Whether a step reads a copy of its input with a halo around it."""
+def _has_halo(placed: Placed) -> bool:
+    """Whether a step reads more of its input than the crop."""
     trivial = placed.step.slides is None or all(slide.is_trivial for slide in placed.step.slides)
-    return placed.step.kind is Kind.SLIDING and not trivial and area < placed.extent[0] * placed.extent[1]
+    return placed.step.kind is Kind.SLIDING and not trivial
 
 
 def _footprint(network: Program, area: NDArray[np.int64]) -> int:
@@ -269,7 +278,11 @@ def _footprint(network: Program, area: NDArray[np.int64]) -> int:
     ]
     alive, most = 0, 1
     for index, placed in enumerate(network.steps):
-        halo = 2 * sum(sizes[before] for before in placed.inputs) if _cuts(placed, int(area[index])) else 0
+        halo = (
+            2 * sum(sizes[before] for before in placed.inputs)
+            if _has_halo(placed) and area[index] < math.prod(placed.extent)
+            else 0
+        )
         whole = placed.step.kind is Kind.WHOLE
         copied = sum(int(np.prod(network.steps[k].shape or (0,))) for k in placed.inputs) if whole else 0
         alive += sizes[index]

@@ -11,8 +11,8 @@ from torch import Tensor
 from convis_core.incremental import kernels
 from convis_core.incremental.batches import Batch, Limits, arrange
 from convis_core.incremental.kernels import Canvas, Pair, Scratch, Starts
-from convis_core.incremental.steps import Kind
 from convis_core.incremental.program import Placed, Program, program
+from convis_core.incremental.steps import Kind
 from convis_core.models import LoadedModel
 
 _scratch = Scratch()
@@ -204,9 +204,7 @@ class _Run:
         # Convolutions and poolings return something new, so what they read may be overwritten.
         return step.crop(self._read(before, np.stack((tops, lefts)), (height, width), step.fill, _scratch))
 
-    def _read(
-        self, index: int, starts: Starts, size: Pair, fill: float, scratch: Scratch | None = None
-    ) -> Tensor:
+    def _read(self, index: int, starts: Starts, size: Pair, fill: float, scratch: Scratch | None = None) -> Tensor:
         """A step's map, margins included, on one region per window: the base, and over it what has changed."""
         value = self._values[index]
         if not isinstance(value, _Crop):

@@ -13,8 +13,8 @@ from torch import Tensor, fx, nn
 
 from convis_core import graph, operations
 from convis_core.incremental import steps as stepwise
-from convis_core.incremental.steps import Kind, Step
 from convis_core.incremental.regions import Spans
+from convis_core.incremental.steps import Kind, Step
 from convis_core.models import LoadedModel
 from convis_core.operations import Operation
 
@@ -312,9 +312,12 @@ def _margins(steps: list[Placed]) -> Margins:
                     before = margins.get((index, placed.step.fill), (0, 0, 0, 0))
                     widest = [max(pair) for pair in zip(before, wanted, strict=True)]
                     margins[index, placed.step.fill] = (widest[0], widest[1], widest[2], widest[3])
-            elif placed.step.kind in (Kind.MERGE, Kind.WHOLE) and (source.spatial or placed.step.kind is Kind.MERGE):
-                if not any(step == index for step, _ in margins):
-                    margins[index, 0.0] = (0, 0, 0, 0)
+            elif (
+                placed.step.kind in (Kind.MERGE, Kind.WHOLE)
+                and (source.spatial or placed.step.kind is Kind.MERGE)
+                and not any(step == index for step, _ in margins)
+            ):
+                margins[index, 0.0] = (0, 0, 0, 0)
     return margins
 
 

@@ -60,10 +60,52 @@ class Step:
 Sizes = tuple[torch.Size, torch.Size]
 """Shapes of an operation's input and output."""
 
-_POINTWISE_LAYERS = (nn.Softmax2d, nn.SELU, nn.CELU, nn.LogSigmoid, nn.Tanhshrink, nn.Hardshrink, nn.Softshrink, nn.Softsign, nn.Threshold)
+_POINTWISE_LAYERS = (
+    nn.Softmax2d,
+    nn.SELU,
+    nn.CELU,
+    nn.LogSigmoid,
+    nn.Tanhshrink,
+    nn.Hardshrink,
+    nn.Softshrink,
+    nn.Softsign,
+    nn.Threshold,
+)
 _POINTWISE_NAMES = frozenset(
-    "relu6 hardtanh elu selu celu mish logsigmoid softplus softsign threshold abs neg exp log log1p expm1 sqrt rsqrt "
-    "square reciprocal sin cos erf floor ceil round sign clip clamp_min clamp_max pow rsub".split()
+    {
+        "relu6",
+        "hardtanh",
+        "elu",
+        "selu",
+        "celu",
+        "mish",
+        "logsigmoid",
+        "softplus",
+        "softsign",
+        "threshold",
+        "abs",
+        "neg",
+        "exp",
+        "log",
+        "log1p",
+        "expm1",
+        "sqrt",
+        "rsqrt",
+        "square",
+        "reciprocal",
+        "sin",
+        "cos",
+        "erf",
+        "floor",
+        "ceil",
+        "round",
+        "sign",
+        "clip",
+        "clamp_min",
+        "clamp_max",
+        "pow",
+        "rsub",
+    }
 )
 _IN_PLACE = {
     operator.iadd: operator.add,
@@ -93,13 +135,13 @@ def mutates(node: fx.Node) -> bool:
 def generic(node: fx.Node, layer: nn.Module | None) -> Callable[..., Any]:
     """The operation as a function of the values of its input nodes, never in place."""
     inputs = node.all_input_nodes
-    target: Any = _IN_PLACE.get(node.target, node.target)  # type: ignore[call-overload]
+    target: Any = _IN_PLACE.get(node.target, node.target)  # type: ignore[arg-type]
     spoils = mutates(node) and target is node.target
 
     def compute(*values: Any) -> Any:
         known = dict(zip(inputs, values, strict=True))
-        args = fx.map_arg(node.args, known.__getitem__)
-        kwargs = fx.map_arg(node.kwargs, known.__getitem__)
+        args: Any = fx.map_arg(node.args, known.__getitem__)
+        kwargs: Any = fx.map_arg(node.kwargs, known.__getitem__)
         if spoils:
             args = (args[0].clone(), *args[1:])
         if layer is not None:

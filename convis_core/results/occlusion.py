@@ -96,7 +96,7 @@ class OcclusionMap:
     total: int
 
     def drop(self) -> Tensor:
-        """By how much the target's logit falls under each window: [R, C]; negative where it rises, nan where pending."""
+        """By how much the target's logit falls under each window: [R, C]; negative where it rises, nan if pending."""
         return self.baseline_logit - self.logit
 
     def heatmap(self) -> Tensor:

@@ -170,11 +170,9 @@ def test_stop_stops_the_processor_within_a_second_and_what_there_is_stays(watche
     tab.locator(".st-key-occlusion_map_stop button").click()
     before = watched.cpu()
     assert wait_until(lambda: watched.computations() == 0, 15), "the computation goes on"
-    ended = watched.cpu()
     assert wait_until(lambda: watched.cpu_share(0.5) < 0.1, 15), "something goes on"
     # A second of every core, drawing included; counted as processor time, since other processes may hold the cores.
     spent = watched.cpu() - before
-    print(ended-before, spent)
     assert spent <= lane_count()
     expect(tab.get_by_text("This is partial")).to_be_visible()
     expect(map_shown).to_be_visible()

@@ -1,5 +1,8 @@
 """Attributions and occlusion against Captum on the same network, and against the obvious slow way."""
 
+import copy
+import dataclasses
+
 import pytest
 import torch
 from captum.attr import (
@@ -43,28 +46,48 @@ def test_saliency_and_input_x_gradient(model, chelsea):
     assert same(gradients.input_x_gradient(model, chelsea, TARGET).values, product)
 
 
-def test_smoothgrad_is_the_statistics_of_captums_gradients_under_the_same_noise(model, chelsea):
+@pytest.fixture(scope="module")
+def exact(model) -> LoadedModel:
+    """The network in double precision.
+
+    The fast way folds batch norm, so its activations differ by rounding, and the gradient of a ReLU jumps at zero:
+    in single precision a few units fall on the other side. In double precision none does, and equal is equal.
+    """
+    if model.spec.id == "vgg16":
+        pytest.skip("1 GB in double precision, and nothing that the others do not show")
+    return dataclasses.replace(model, module=copy.deepcopy(model.module).double())
+
+
+def test_smoothgrad_is_the_statistics_of_captums_gradients_under_the_same_noise(exact, chelsea):
+    x = chelsea.double()
+    spec = SmoothGradSpec(n_samples=5, seed=3)
+    sigma = gradients.noise_scale(x, spec.noise_level)
+    noisy = [x + (sigma * gradients.sample_noise(spec, index, 224)).to(x) for index in range(5)]
+    single = Saliency(exact.module)
+    each = torch.cat([single.attribute(one.requires_grad_(), TARGET, abs=False) for one in noisy])
+    twins = {"mean": each.mean(0), "squared": each.square().mean(0), "variance": each.var(0, correction=0)}
+    for variant, twin in twins.items():
+        *_, ours = gradients.smoothgrad(exact, x, TARGET, SmoothGradSpec(n_samples=5, seed=3, variant=variant))
+        assert same(ours.values, twin.float()), variant
+
+
+def test_integrated_gradients(exact, chelsea):
+    x = chelsea.double()
+    *_, ours = gradients.integrated_gradients(exact, x, TARGET, IntegratedGradientsSpec(steps=8))
+    theirs = IntegratedGradients(exact.module).attribute(
+        x, torch.zeros_like(x), TARGET, n_steps=8, internal_batch_size=8
+    )
+    assert same(ours.values.double(), theirs[0])
+
+
+def test_in_single_precision_the_fast_way_stays_close(model, chelsea):
     spec = SmoothGradSpec(n_samples=5, seed=3)
     sigma = gradients.noise_scale(chelsea, spec.noise_level)
     noisy = [chelsea + sigma * gradients.sample_noise(spec, index, 224) for index in range(5)]
     single = Saliency(model.module)
-    all_values = torch.cat([single.attribute(copy.requires_grad_(), TARGET, abs=False).double() for copy in noisy])
-    twins = {
-        "mean": all_values.mean(0),
-        "squared": all_values.square().mean(0),
-        "variance": all_values.var(0, correction=0),
-    }
-    for variant, twin in twins.items():
-        *_, ours = gradients.smoothgrad(model, chelsea, TARGET, SmoothGradSpec(n_samples=5, seed=3, variant=variant))
-        assert same(ours.values, twin.float()), variant
-
-
-def test_integrated_gradients(model, chelsea):
-    *_, ours = gradients.integrated_gradients(model, chelsea, TARGET, IntegratedGradientsSpec(steps=8))
-    theirs = IntegratedGradients(model.module).attribute(
-        chelsea, torch.zeros_like(chelsea), TARGET, n_steps=8, internal_batch_size=8
-    )
-    assert same(ours.values, theirs[0])
+    twin = torch.cat([single.attribute(one.requires_grad_(), TARGET, abs=False) for one in noisy]).mean(0)
+    *_, ours = gradients.smoothgrad(model, chelsea, TARGET, spec)
+    assert float((ours.values - twin).norm() / twin.norm()) < 0.01
 
 
 def test_grad_cam(model, chelsea):

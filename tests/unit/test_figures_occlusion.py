@@ -43,6 +43,13 @@ def test_probabilities_run_from_the_lowest_to_the_highest():
     assert even.high > even.low
 
 
+def test_the_ends_of_a_scale_can_be_told_apart():
+    assert pictures.ends(pictures.drop_scale(torch.tensor([[0.5264, -0.1]]))) == ("-0.53", "0.53")
+    assert pictures.ends(pictures.probability_scale(torch.tensor([[0.045, 0.236]]), "cat")) == ("4.5 %", "23.6 %")
+    tiny = pictures.ends(pictures.probability_scale(torch.tensor([[0.00001, 0.0002]]), "cat"))
+    assert tiny == ("0.001 %", "0.02 %")
+
+
 def test_where_nothing_is_known_the_photograph_shows_through():
     heatmap = torch.tensor([[NAN, 2.0], [-2.0, 0.0]])
     scale = pictures.drop_scale(heatmap)

@@ -1,6 +1,7 @@
 """Every network of the registry: as published, unchanged by use, and told apart from what it is not."""
 
 import copy
+import dataclasses
 import threading
 
 import pytest
@@ -147,15 +148,18 @@ def test_synsets_and_names_belong_together():
 
 
 def test_two_threads_with_different_questions_get_the_answers_of_one(lite0, chelsea):
+    # In double precision: in single, another number of threads rounds otherwise, and a ReLU near zero may flip.
+    model = dataclasses.replace(lite0, module=copy.deepcopy(lite0.module).double())
+    x = chelsea.double()
     targets = (282, 285)
-    alone = {target: gradients.saliency(lite0, chelsea, target).values for target in targets}
-    before = {name: value.clone() for name, value in lite0.module.state_dict().items()}
+    alone = {target: gradients.saliency(model, x, target).values for target in targets}
+    before = {name: value.clone() for name, value in model.module.state_dict().items()}
     wrong: list[int] = []
 
     def ask(target: int) -> None:
         for _ in range(50):
-            values = gradients.saliency(lite0, chelsea, target).values
-            if not torch.allclose(values, alone[target], rtol=1e-4, atol=1e-6):
+            values = gradients.saliency(model, x, target).values
+            if not torch.allclose(values, alone[target], rtol=1e-6, atol=1e-9):
                 wrong.append(target)
 
     threads = [threading.Thread(target=ask, args=(target,)) for target in targets]
@@ -164,5 +168,6 @@ def test_two_threads_with_different_questions_get_the_answers_of_one(lite0, chel
     for thread in threads:
         thread.join()
     assert not wrong and torch.is_grad_enabled()
-    assert not lite0.module.training and not any(p.requires_grad for p in lite0.module.parameters())
-    assert all(torch.equal(before[name], value) for name, value in lite0.module.state_dict().items())
+    assert not torch.allclose(alone[282], alone[285], rtol=1e-3)
+    assert not model.module.training and not any(p.requires_grad for p in model.module.parameters())
+    assert all(torch.equal(before[name], value) for name, value in model.module.state_dict().items())

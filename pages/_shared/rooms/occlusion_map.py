@@ -54,12 +54,8 @@ def draw(context: Context, settings: Settings, found: OcclusionMap, place: Place
     if drawn.colours is not None:
         _legend(context, found, drawn.colours)
     elif drawn.scale is not None:
-        percents = settings.view == PROBABILITY
-        clickable.colour_bar(
-            drawn.scale,
-            low=percent(drawn.scale.low) if percents else None,
-            high=percent(drawn.scale.high) if percents else None,
-        )
+        low, high = pictures.ends(drawn.scale)
+        clickable.colour_bar(drawn.scale, low=low, high=high)
     st.caption(_caption(context, settings, found))
 
 
