@@ -26,7 +26,8 @@ from convis_core.predict import check_picture, check_target
 from convis_core.results import OcclusionCost, OcclusionMap, OcclusionSpec
 
 _BASES_BYTES = 160 * 2**20  # for each network; VGG16's base has 63 MB
-_ACTIVATION_BYTES = 256 * 2**20  # all lanes together
+ACTIVATION_BYTES = 256 * 2**20
+"""What the batches on all lanes together may occupy."""
 
 
 def occlusion(
@@ -175,7 +176,7 @@ def _maps(task: _Task, starts: NDArray[np.int64], base: incremental.Base | None)
     stop = threading.Event()
     latest = _empty(task, known, starts)
     first = len(interlaced(len(starts))[0])
-    waiting = portions(network, task.spec, starts, workers, _ACTIVATION_BYTES // workers)
+    waiting = portions(network, task.spec, starts, workers, ACTIVATION_BYTES)
     score = partial(_score, task, known, starts, filling, stop)
     with contextlib.closing(lanes.map(score, waiting)) as results:
         try:

@@ -72,7 +72,7 @@ def portions(
         spec: the window's side.
         starts: ``grid``'s.
         workers: number of lanes; the portions of a level are of one length, and a multiple of this in number.
-        memory: bytes of activations that one portion may occupy.
+        memory: bytes of activations that all lanes together may occupy.
     """
     side = (spec.window, spec.window)
     # A chunk pays once for reading the weights of the tail: let it be long where these are large.
@@ -86,7 +86,7 @@ def portions(
                 side,
                 starts[rows],
                 starts[columns],
-                incremental.Limits(fair, min(memory, incremental.Limits().memory)),
+                incremental.Limits(fair, min(memory // workers, incremental.Limits().memory)),
             )
             for bunch in _even(batches, length, workers):
                 members = np.concatenate([batch.members for batch in bunch])

@@ -6,6 +6,7 @@ pooling cell larger ones than one that begins at its edge. But every batch also 
 operation is started once, and the weights are read once.
 """
 
+import functools
 import math
 import time
 from dataclasses import dataclass
@@ -252,6 +253,7 @@ def tail_seconds(network: Program, windows: int) -> float:
     return windows * count / _MULTIPLY_ADDS + 4 * count / _BYTES
 
 
+@functools.cache
 def measured_pace() -> float:
     """How much slower this core is than the fast machine that costs are given for, by one convolution, timed."""
     convolution = kernels.convolution(torch.ones(256, 256, 3, 3), None, ((1, 1), (1, 1), 1), None)
