@@ -63,6 +63,15 @@ def test_what_takes_long_waits_for_the_button(open_page, monkeypatch):
     assert not any(button.key == "occlusion_map_begin" for button in app.button)
 
 
+def test_what_was_begun_stays_when_it_turns_out_to_take_long(open_page, monkeypatch):
+    app = open_page("occlusion", COARSE)
+    monkeypatch.setattr(occlusion_controls, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(occlusion_controls, "LIGHT", 0.0)
+    assert "37.9 %" in sentence(app.run())
+    app.slider(key="occlusion_stride").set_value(64).run()
+    assert any("waits for you" in block.value for block in app.info)
+
+
 @pytest.mark.parametrize(
     ("view", "words"),
     [

@@ -114,7 +114,10 @@ def agreed(slot: str, key: Hashable, costs: Sequence[OcclusionCost]) -> bool:
     wish = repr(key)
     wishes: set[str] = st.session_state.setdefault(f"{slot}_wishes", set())
     place = st.empty()
-    if light or seconds <= PATIENCE_SECONDS or wish in wishes:
+    if light or seconds <= PATIENCE_SECONDS:
+        # What has been begun goes on, whatever is expected of it later, when the machine is better known.
+        wishes.add(wish)
+    if wish in wishes:
         return True
     place.button(
         f"Compute ({live.seconds(seconds)})",
