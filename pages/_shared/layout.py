@@ -75,6 +75,7 @@ def figure(
     type_face: dict[str, object] = {"color": _INK["dark" if st.context.theme.type == "dark" else "light"]}
     if presenting():
         type_face["size"] = _PRESENT_FONT
+        chart.update_traces(textfont_size=_PRESENT_FONT, selector={"type": "bar"})
     chart.update_layout(font=type_face)
     chart.update_annotations(font=type_face)
     chart.update_xaxes(tickfont=type_face, title_font=type_face)

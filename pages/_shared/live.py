@@ -47,14 +47,14 @@ def watch(
     def panel() -> None:
         job.touch(watcher())
         ended, frame = job.done, job.frame
+        if ended and not ended_before:
+            # Once more, as a whole: the page's own sentences and downloads want the final result too.
+            st.rerun()
         _status(slot, job)
         if frame is not None:
             draw(frame, job)
         elif not ended:
             st.skeleton(height=height)
-        if ended and not ended_before:
-            # Once more, as a whole: the page's own sentences and downloads want the final result.
-            st.rerun()
 
     panel()
     return job

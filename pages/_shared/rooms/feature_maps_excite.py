@@ -15,6 +15,16 @@ SPEC = ClassModelSpec(steps=160)
 def draw(context: Context, name: str, channel: int) -> None:
     """The picture, drawn on demand: it takes some seconds of everybody's cores."""
     st.markdown("**What would excite the channel most**")
+    st.page_link(
+        "pages/class_models.py",
+        label="Draw it with all settings on the page Class models",
+        icon=":material/palette:",
+        query_params={
+            "class_models_view": "Inside the network",
+            "class_models_layer": name,
+            "class_models_channel": str(channel),
+        },
+    )
     wanted = st.toggle(
         "Draw it",
         key="feature_maps_draw",
