@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -49,7 +50,7 @@ def compare(model: LoadedModel, x: Tensor, goal: float, batches: tuple[int, ...]
         whole.append(_seconds(lambda: _drain(gradients.smoothgrad(model, x, TARGET, spec))))
         rest.append(_seconds(lambda: _drain(gradients.smoothgrad(model, x, TARGET, spec, resume=half))))
         for batch in batches:
-            peers[batch] = min(peers[batch], _seconds(lambda batch=batch: _captum(model, x, batch)))
+            peers[batch] = min(peers[batch], _seconds(partial(_captum, model, x, batch)))
     best = min(peers, key=peers.__getitem__)
     ours = min(whole)
     print(

@@ -22,7 +22,8 @@ def integrated_gradients(
     """How much of the class logit each value of the picture accounts for, compared with a baseline.
 
     values = (x - b) * integral from 0 to 1 of g(b + a (x - b)) da, with g = d logit_target / d pixel; the integral
-    by Gauss-Legendre quadrature. Completeness: the values add up to logit(x) - logit(b), but for the quadrature.
+    by Gauss-Legendre quadrature. Completeness: the values add up to logit(x) - logit(b), but for the error of the
+    quadrature, which the sum therefore shows.
 
     The points of the line are visited in such an order that every frame is a rough estimate over the whole line.
 

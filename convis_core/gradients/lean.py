@@ -6,7 +6,7 @@ Autograd must be ready to differentiate by anything. Here only the picture's gra
 - an activation to work in place and to be remembered by its output, which also says where it was cut off;
 - a 1x1 convolution in channels-last order to be what it is, a product of two matrices (on one thread, torch would
   choose a slower way);
-- lopsided zero-padding before a convolution to become zeros in its kernel, instead of a copy of the maps.
+- lopsided zero-padding before a depthwise convolution to become zeros in its kernel, instead of a copy of the maps.
 
 The result differs from the network's own by rounding only. Whatever is not a convolution or its activation stays
 torch's own operation.
@@ -24,6 +24,9 @@ from torch.nn import functional
 
 from convis_core import graph
 from convis_core.models import LoadedModel
+
+_FUSES = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+"""Whether oneDNN's fused operations, those that torch.compile uses, are there; without them it goes in steps."""
 
 _lock = threading.Lock()
 _rewritten: WeakKeyDictionary[LoadedModel, nn.Module] = WeakKeyDictionary()
@@ -74,16 +77,8 @@ class _Convolve(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, block: _Block) -> Tensor:
         ctx.block, ctx.shape = block, x.shape
-        if block.matrix is None:
-            y = functional.conv2d(
-                x, block.weight, block.bias, block.stride, block.padding, block.dilation, block.groups
-            )
-        elif block.bias is None:
-            y = _maps(_rows(x) @ block.matrix.t(), x.shape)
-        else:
-            y = _maps(torch.addmm(block.bias, _rows(x), block.matrix.t()), x.shape)
+        y = _fused(x, block) if _FUSES and x.dtype == torch.float32 else _in_steps(x, block)
         if block.ceiling is not None:
-            y.clamp_(0, block.ceiling)
             ctx.save_for_backward(y)
         return y
 
@@ -113,6 +108,34 @@ class _Convolve(torch.autograd.Function):
             (True, False, False),
         )
         return by_input, None
+
+
+def _in_steps(x: Tensor, block: _Block) -> Tensor:
+    if block.matrix is None:
+        y = functional.conv2d(x, block.weight, block.bias, block.stride, block.padding, block.dilation, block.groups)
+    elif block.bias is None:
+        y = _maps(_rows(x) @ block.matrix.t(), x.shape)
+    else:
+        y = _maps(torch.addmm(block.bias, _rows(x), block.matrix.t()), x.shape)
+    # In place: the convolution's output has no other reader.
+    return y if block.ceiling is None else y.clamp_(0, block.ceiling)
+
+
+def _fused(x: Tensor, block: _Block) -> Tensor:
+    """The same in one operation of oneDNN, which adds the bias and activates while the product is at hand."""
+    if block.ceiling is None:
+        activation: tuple[str, list[float]] = "none", []
+    elif block.ceiling == math.inf:
+        activation = "relu", []
+    else:
+        activation = "hardtanh", [0.0, block.ceiling]
+    if block.matrix is not None:
+        rows = torch.ops.mkldnn._linear_pointwise(_rows(x), block.matrix, block.bias, *activation, "")
+        return _maps(rows, x.shape)
+    y: Tensor = torch.ops.mkldnn._convolution_pointwise(
+        x, block.weight, block.bias, block.padding, block.stride, block.dilation, block.groups, *activation, ""
+    )
+    return y
 
 
 def _rows(maps: Tensor) -> Tensor:
@@ -182,11 +205,14 @@ def _activates(node: fx.Node, layers: Mapping[str, nn.Module]) -> bool:
 
 
 def _pads_for(node: fx.Node, layers: Mapping[str, nn.Module]) -> bool:
-    """Whether the node is zero-padding that only an unpadded convolution reads."""
+    """Whether the node is zero-padding that only an unpadded depthwise convolution reads.
+
+    With many channels to a kernel the arithmetic with the added zeros costs more than the copy.
+    """
     pad, reader = _layer(node, layers), _layer(_only_reader(node), layers)
     if not isinstance(pad, nn.ZeroPad2d) or min(pad.padding) < 0 or not _is_plain(reader):
         return False
-    return isinstance(reader, nn.Conv2d) and (reader.padding, reader.dilation) == ((0, 0), (1, 1))
+    return isinstance(reader, nn.Conv2d) and reader.groups > 1 and (reader.padding, reader.dilation) == ((0, 0), (1, 1))
 
 
 def _padding_inside(weight: Tensor, pad: nn.ZeroPad2d) -> tuple[Tensor, tuple[int, int]]:

@@ -78,11 +78,29 @@ class Work:
 
 
 class _Costs(NamedTuple):
-    """Seconds per position of every step [K] and per batch, multiply-adds per position [K]."""
+    """What every step costs.
+
+    Attributes:
+        position: seconds per position of the output map, [K].
+        halo: seconds per position of what is cut out of the base and laid over before the step can read it, [K].
+        stride: of that, in positions of the input per position of the output, [2, K].
+        reach: of that, for a single position of the output, [2, K].
+        batch: seconds that every batch costs besides.
+        multiply_adds: per position of the output map, [K].
+    """
 
     position: NDArray[np.float64]
+    halo: NDArray[np.float64]
+    stride: NDArray[np.int64]
+    reach: NDArray[np.int64]
     batch: float
     multiply_adds: NDArray[np.int64]
+
+    def crops(self, sizes: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Seconds of every step for a window with crops of these sizes, [2, K]."""
+        down, across = (sizes - 1) * self.stride + self.reach
+        seconds: NDArray[np.float64] = self.position * sizes[0] * sizes[1] + self.halo * down * across
+        return seconds
 
 
 class _Axis(NamedTuple):
@@ -111,7 +129,7 @@ def arrange(network: Program, window: Pair, tops: Starts, lefts: Starts, limits:
     largest = min(
         limits.windows, max(1, limits.memory // _footprint(network, heights.max(axis=1) * widths.max(axis=1)))
     )
-    weight, tall, wide = _condensed(costs.position, heights, widths)
+    weight, tall, wide = _condensed(costs.position + costs.halo * costs.stride.prod(axis=0), heights, widths)
     groups: list[NDArray[np.int64]] = []
     waiting = [np.arange(len(tops))]
     while waiting:
@@ -169,18 +187,28 @@ def _batch(
     which: tuple[NDArray[np.int64], NDArray[np.int64]],
     costs: _Costs,
 ) -> Batch:
-    sizes = []
-    starts = []
-    for axis, chosen in zip(axes, which, strict=True):
-        reached = axis.spans[:, :, chosen]
-        size = np.minimum((reached[:, 1] - reached[:, 0]).max(axis=1).clip(1), axis.lengths)
-        sizes.append(size)
-        starts.append(place(reached[:, 0], size[:, None], axis.lengths[:, None]))
-    area = sizes[0] * sizes[1]
-    seconds = costs.batch + len(members) * float(costs.position @ area)
-    multiply_adds = len(members) * int(costs.multiply_adds @ area)
-    pairs = tuple(zip(sizes[0].tolist(), sizes[1].tolist(), strict=True))
-    return Batch(members, pairs, np.stack(starts), seconds, multiply_adds)
+    reached = np.stack([axis.spans[:, :, chosen] for axis, chosen in zip(axes, which, strict=True)])
+    lengths = np.stack([axis.lengths for axis in axes])
+    needed = np.minimum((reached[:, :, 1] - reached[:, :, 0]).max(axis=2).clip(1), lengths)
+    sizes, seconds = _filled(needed, lengths, costs)
+    starts = place(reached[:, :, 0], sizes[:, :, None], lengths[:, :, None])
+    multiply_adds = len(members) * int(costs.multiply_adds @ sizes.prod(axis=0))
+    pairs = tuple(zip(*sizes.tolist(), strict=True))
+    return Batch(members, pairs, starts, costs.batch + len(members) * seconds, multiply_adds)
+
+
+def _filled(needed: NDArray[np.int64], lengths: NDArray[np.int64], costs: _Costs) -> tuple[NDArray[np.int64], float]:
+    """The sizes of the crops, and seconds per window: from some step on the whole map, if that is faster.
+
+    Crops only grow from layer to layer. Where they cover nearly all of a map, computing the rest of it costs less
+    than cutting halos out of the base.
+    """
+    crops, whole = costs.crops(needed), costs.position * lengths.prod(axis=0)
+    until = np.concatenate(([0.0], np.cumsum(crops)))
+    after = np.concatenate((np.cumsum(whole[::-1])[::-1], [0.0]))
+    first = int((until + after).argmin())
+    sizes = np.concatenate((needed[:, :first], lengths[:, first:]), axis=1)
+    return sizes, float((until + after)[first])
 
 
 def _axis(network: Program, axis: int, positions: Starts, window: int) -> tuple[_Axis, NDArray[np.int64]]:
@@ -197,23 +225,23 @@ def _extents(axis: _Axis) -> NDArray[np.int64]:
 
 
 def _costs(network: Program) -> _Costs:
-    crops = [placed if placed.spatial else None for placed in network.steps]
-    position = [0.0 if placed is None else _seconds(network, placed) for placed in crops]
-    multiply_adds = [0 if placed is None else placed.step.multiply_adds for placed in crops]
-    weights = 4 * sum(multiply_adds)  # a convolution's multiply-adds per position are its weights
-    sized = sum(_has_halo(placed) and placed.step.multiply_adds > 0 for placed in network.steps)
-    started = _STARTING_A_STEP * len(network.steps) + _NEW_SIZE * sized
-    return _Costs(np.array(position), started + weights / _BYTES, np.array(multiply_adds))
-
-
-def _seconds(network: Program, placed: Placed) -> float:
-    """Seconds per position of a step's output map."""
-    read = sum((network.steps[index].shape or (0,))[0] for index in placed.inputs)
-    touched = float(read + (placed.shape or (0,))[0])
-    if _has_halo(placed) and placed.step.slides is not None:
-        rows, columns = placed.step.slides
-        touched += 2 * read * rows.stride * columns.stride  # filled from the base, laid over, read
-    return placed.step.multiply_adds / _MULTIPLY_ADDS + 4 * touched / _BYTES
+    steps = [placed if placed.spatial else None for placed in network.steps]
+    halos = [placed.step.slides if placed is not None and _has_halo(placed) else None for placed in steps]
+    multiply_adds = np.array([0 if placed is None else placed.step.multiply_adds for placed in steps])
+    read = [sum((network.steps[index].shape or (0,))[0] for index in placed.inputs) for placed in network.steps]
+    written = [0 if placed is None or placed.shape is None else placed.shape[0] for placed in steps]
+    touched = np.array([0 if placed is None else read[k] + written[k] for k, placed in enumerate(steps)])
+    weights = 4 * int(multiply_adds.sum())  # a convolution's multiply-adds per position are its weights
+    sized = sum(halo is not None and count > 0 for halo, count in zip(halos, multiply_adds, strict=True))
+    return _Costs(
+        position=multiply_adds / _MULTIPLY_ADDS + 4 * touched / _BYTES,
+        halo=np.array([0 if halo is None else 8 * channels for halo, channels in zip(halos, read, strict=True)])
+        / _BYTES,
+        stride=np.array([(1, 1) if halo is None else [slide.stride for slide in halo] for halo in halos]).T,
+        reach=np.array([(1, 1) if halo is None else [slide.reach for slide in halo] for halo in halos]).T,
+        batch=_STARTING_A_STEP * len(steps) + _NEW_SIZE * sized + weights / _BYTES,
+        multiply_adds=multiply_adds,
+    )
 
 
 def expected(network: Program, window: Pair, tops: Starts, lefts: Starts) -> Work:
@@ -231,7 +259,8 @@ def expected(network: Program, window: Pair, tops: Starts, lefts: Starts) -> Wor
     area = _extents(rows).sum(axis=1) * _extents(columns).sum(axis=1)  # the sum of all products is that of sums
     count = int(costs.multiply_adds @ area) + windows * tail_multiply_adds(network)
     batches = -(-windows // _USUAL)
-    return Work(count, float(costs.position @ area) + batches * costs.batch + tail_seconds(network, windows))
+    crops = float((costs.position + costs.halo * costs.stride.prod(axis=0)) @ area)
+    return Work(count, crops + batches * costs.batch + tail_seconds(network, windows))
 
 
 def multiply_adds(network: Program) -> int:

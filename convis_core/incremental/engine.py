@@ -8,12 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from convis_core.errors import SpecError
 from convis_core.incremental import kernels
 from convis_core.incremental.batches import Batch, Limits, arrange
 from convis_core.incremental.kernels import Canvas, Pair, Scratch, Starts
 from convis_core.incremental.program import Placed, Program, program
 from convis_core.incremental.steps import Kind
 from convis_core.models import LoadedModel
+from convis_core.predict import check_picture
 
 _scratch = Scratch()
 
@@ -61,7 +63,11 @@ def prepare(model: LoadedModel, x: Tensor) -> Base:
     Args:
         model: the network.
         x: pixels in [0, 1], float32 [1, 3, S, S].
+
+    Raises:
+        SpecError: when ``x`` is not one picture of the network's size.
     """
+    check_picture(model, x)
     network = program(model)
     canvases: dict[tuple[int, float], Canvas] = {}
     values: list[Any] = [None] * len(network.steps)
@@ -91,14 +97,31 @@ def logits(base: Base, patches: Tensor, tops: Sequence[int], lefts: Sequence[int
 
     Returns:
         float32 [N, C].
+
+    Raises:
+        SpecError: when a patch does not lie within the picture, or is not one of three channels.
     """
     rows, columns = np.asarray(tops, dtype=np.int64), np.asarray(lefts, dtype=np.int64)
+    _check_patches(base, patches, rows, columns)
+    if not len(patches):
+        return base.logits.new_empty(0, len(base.logits))
     height, width = patches.shape[2:]
     batches = arrange(base.program, (height, width), rows, columns, Limits())
     features = [before_tail(base, batch, patches[torch.from_numpy(batch.members)]) for batch in batches]
     answers = tail(base, features)
     order = torch.from_numpy(np.argsort(np.concatenate([batch.members for batch in batches])))
     return answers[order]
+
+
+def _check_patches(base: Base, patches: Tensor, tops: Starts, lefts: Starts) -> None:
+    channels, rows, columns = base.program.steps[0].shape or (0, 0, 0)
+    if patches.dim() != 4 or patches.shape[1] != channels:
+        raise SpecError(f"Patches must be [N, {channels}, h, w], not {tuple(patches.shape)}.")
+    if not len(patches) == len(tops) == len(lefts):
+        raise SpecError(f"There are {len(patches)} patches, but {len(tops)} tops and {len(lefts)} lefts.")
+    room = (rows - patches.shape[2], columns - patches.shape[3])
+    if any(((starts < 0) | (starts > last)).any() for starts, last in zip((tops, lefts), room, strict=True)):
+        raise SpecError(f"Not every patch lies within the picture of {rows} x {columns} pixels.")
 
 
 def before_tail(base: Base, batch: Batch, patches: Tensor) -> tuple[Tensor, ...]:

@@ -17,6 +17,7 @@ from convis_core.incremental.regions import Spans
 from convis_core.incremental.steps import Kind, Step
 from convis_core.models import LoadedModel
 from convis_core.operations import Operation
+from convis_core.results.architecture import Padding
 
 Shape: TypeAlias = tuple[int, ...]
 Sizes: TypeAlias = dict[fx.Node, torch.Size | None]
@@ -150,7 +151,7 @@ class _Shapes(fx.Interpreter):
     def run_node(self, n: fx.Node) -> Any:
         result = super().run_node(n)
         self.found[n] = result.shape if isinstance(result, Tensor) else None
-        return result
+        return result.contiguous() if isinstance(result, Tensor) else result
 
 
 def _entangled(traced: fx.GraphModule, sizes: Sizes) -> bool:
@@ -169,7 +170,7 @@ def _one_step(model: LoadedModel, sizes: Sizes) -> list[Placed]:
     """A network that is always computed as a whole."""
     side = model.input_size
     call = model.module.__call__
-    network = Step(Kind.WHOLE, call, call, scratch=sum(math.prod(size[1:]) for size in _known(sizes).values()))
+    network = stepwise.whole(call, scratch=sum(math.prod(size[1:]) for size in _known(sizes).values()))
     pixels = Placed("pixels", Step(Kind.INPUT, _same, _same), (), (3, side, side), spatial=True)
     return [pixels, Placed("network", network, (0,), (len(model.categories),), spatial=False)]
 
@@ -223,15 +224,17 @@ class _Compiler:
             if None not in operands:
                 maps = tuple(index for index in operands if index is not None)
                 return self._place(node.name, Step(Kind.MERGE, call, call), maps, shape)
-        return self._place(node.name, Step(Kind.WHOLE, call, call), inputs, shape)
+        return self._place(node.name, stepwise.whole(call), inputs, shape)
 
     def _add_single(self, node: fx.Node, layer: nn.Module | None, source: int) -> int:
         before, after = self._sizes[node.all_input_nodes[0]], self._sizes[node]
         call = stepwise.generic(node, layer)
         if before is None or after is None:
-            return self._place(node.name, Step(Kind.WHOLE, call, call), (source,), self._shape(node))
+            return self._place(node.name, stepwise.whole(call), (source,), self._shape(node))
         operation = operations.read(node, self._traced, _known(self._sizes))
         if stepwise.is_identity(operation, (before, after)):
+            return source
+        if self._convolution_pads(node, layer, operation):
             return source
         step = None
         if len(before) == len(after) == 4:
@@ -239,16 +242,30 @@ class _Compiler:
                 return self._average(node, layer, operation, source)
             step = self._convolution(node, layer, operation, (before, after))
             step = step or stepwise.map_step(node, layer, operation, (before, after))
-        step = step or stepwise.linear(layer, before) or Step(Kind.WHOLE, call, call)
+        step = step or stepwise.linear(layer, before) or stepwise.whole(call)
         if step.kind is not Kind.WHOLE and not self._placed[source].spatial:
             per_picture = step.multiply_adds * after[2:].numel()
             step = Step(Kind.WHOLE, step.whole, step.whole, multiply_adds=per_picture)
         return self._place(node.name, step, (source,), self._shape(node))
 
+    def _convolution_pads(self, node: fx.Node, layer: nn.Module | None, operation: Operation) -> bool:
+        """Whether this is zero padding that the convolution behind it can do, and nobody else reads it."""
+        follower = next(iter(node.users)) if len(node.users) == 1 else None
+        if follower is None or not stepwise.pads_with_zeros(node, layer, operation):
+            return False
+        read = operations.read(follower, self._traced, _known(self._sizes))
+        return read.kind == operations.CONVOLUTION and isinstance(self._layer(follower), nn.Conv2d)
+
     def _convolution(self, node: fx.Node, layer: nn.Module | None, operation: Operation, sizes: Pair) -> Step | None:
         """The convolution, together with the activation behind it if nobody else reads what is between them."""
         follower = next(iter(node.users)) if len(node.users) == 1 else None
         fused = None if follower is None else stepwise.activation(follower, self._layer(follower))
+        padding = node.all_input_nodes[0]
+        if padding.op != "placeholder" and self._convolution_pads(*self._read(padding)):
+            before = self._sizes[padding.all_input_nodes[0]]
+            margins = [sum(pair) for pair in zip(operation.padding, self._read(padding)[2].padding, strict=True)]
+            operation = replace(operation, padding=Padding(*margins))
+            sizes = sizes if before is None else (before, sizes[1])
         step = stepwise.convolution(layer, operation, sizes, fused)
         if step is not None and fused is not None and follower is not None:
             self._index[follower] = len(self._placed)
@@ -281,6 +298,9 @@ class _Compiler:
             return self._constant(placed.name, placed.value.broadcast_to((1, *shape)))
         except RuntimeError:  # it widens the map
             return None
+
+    def _read(self, node: fx.Node) -> tuple[fx.Node, nn.Module | None, Operation]:
+        return node, self._layer(node), operations.read(node, self._traced, _known(self._sizes))
 
     def _layer(self, node: fx.Node) -> nn.Module | None:
         return self._traced.get_submodule(str(node.target)) if node.op == "call_module" else None

@@ -49,7 +49,7 @@ class Slide:
     @property
     def is_trivial(self) -> bool:
         """Whether output o reads input o and nothing else."""
-        return (self.kernel, self.stride, self.before) == (1, 1, 0)
+        return (self.kernel, self.stride, self.before) == (1, 1, 0) and self.inputs == self.outputs
 
     def projective(self, spans: Spans) -> Spans:
         """The outputs that read at least one of these inputs, on the map."""

@@ -153,6 +153,16 @@ def generic(node: fx.Node, layer: nn.Module | None) -> Callable[..., Any]:
     return compute
 
 
+def whole(call: Callable[..., Any], *, scratch: int = 0) -> Step:
+    """An operation of which nothing is known."""
+
+    def ordered(*values: Any) -> Any:
+        # Maps are kept channels last, where ``view`` refuses what it does to a map in torch's usual order.
+        return call(*[value.contiguous() if isinstance(value, Tensor) else value for value in values])
+
+    return Step(Kind.WHOLE, ordered, ordered, scratch=scratch)
+
+
 def is_identity(operation: Operation, sizes: Sizes) -> bool:
     """Whether an operation hands on what it is given.
 
@@ -170,13 +180,24 @@ def is_pointwise(node: fx.Node, layer: nn.Module | None, operation: Operation) -
         return layer.running_mean is not None
     if isinstance(layer, _POINTWISE_LAYERS):
         return True
-    known = operation.kind in operations.CELLWISE and operation.kind != operations.CONCAT
-    return known or (layer is None and called(node).rstrip("_") in _POINTWISE_NAMES) or node.target in _IN_PLACE
+    return (
+        operation.kind in operations.CELLWISE
+        or (layer is None and called(node).rstrip("_") in _POINTWISE_NAMES)
+        or node.target in _IN_PLACE
+    )
 
 
 def is_merge(node: fx.Node, operation: Operation) -> bool:
     """Whether an operation joins maps position by position: arithmetic, or concatenation of channels."""
     return operation.kind in _MERGES or node.target in _IN_PLACE or called(node) in ("maximum", "minimum")
+
+
+def pads_with_zeros(node: fx.Node, layer: nn.Module | None, operation: Operation) -> bool:
+    """Whether an operation lays zeros around a map."""
+    if operation.kind != operations.PAD or min(operation.padding) < 0:
+        return False
+    value = layer.value if isinstance(layer, nn.ConstantPad2d) else node.kwargs.get("value")
+    return not value and len(node.args) < 4
 
 
 def reads_no_values(node: fx.Node) -> bool:
@@ -227,11 +248,13 @@ def convolution(layer: nn.Module | None, operation: Operation, sizes: Sizes, fus
     geometry = (operation.stride, operation.dilation, operation.groups)
     call = kernels.convolution(layer.weight.detach(), bias, geometry, fused)
     top, bottom, left, right = operation.padding
+    down, across = min(top, bottom), min(left, right)
+    # "same" with an even kernel pads one more after than before, and TensorFlow does so with every stride of 2.
+    lopsided = (left - across, right - across, top - down, bottom - down)
 
     def whole(x: Tensor) -> Tensor:
-        if (top, left) != (bottom, right):  # "same" with an even kernel pads one more after than before
-            x = functional.pad(x, (0, right - left, 0, bottom - top))
-        return call(kernels.channels_last(x), (top, left))
+        padded = functional.pad(x, lopsided) if any(lopsided) else x
+        return call(kernels.channels_last(padded), (down, across))
 
     weights = layer.weight.numel()
     return Step(Kind.SLIDING, whole, lambda x: call(x, (0, 0)), slides=_slides(operation, sizes), multiply_adds=weights)

