@@ -19,15 +19,18 @@ from numpy.typing import NDArray
 from convis_core.incremental import kernels
 from convis_core.incremental.kernels import Pair, Starts
 from convis_core.incremental.program import Placed, Program, spans
-from convis_core.incremental.regions import place
+from convis_core.incremental.regions import Spans, place
 from convis_core.incremental.steps import Kind
 
 # What one core does in a second; only the proportions matter for the choice of batches.
 _MULTIPLY_ADDS = 75e9
 _BYTES = 10e9
+_CACHED_BYTES = 25e9
+_TRANSFORMS = 64  # bytes that Winograd's transforms read and write for every number touched
 _STARTING_A_STEP = 25e-6
 _NEW_SIZE = 400e-6  # oneDNN writes a program for every size of convolution that it meets
 
+_LONGEST_BATCH = 0.2  # seconds: what has begun cannot be stopped, and large batches of large crops leave the cache
 _USUAL = 16  # windows in a batch, as a rule
 
 
@@ -40,7 +43,7 @@ class Batch:
         sizes: height and width of the crops at every step; (0, 0) where there are none.
         starts: first rows and first columns of the crops, [2, K, N].
         seconds: how long it would take one core of a fast machine, the tail left out.
-        multiply_adds: how many it takes, the tail left out.
+        multiply_adds: how many are carried out, the tail left out.
     """
 
     members: NDArray[np.int64]
@@ -69,7 +72,7 @@ class Work:
     """Multiply-adds, and how long they would take one core of a fast machine.
 
     Attributes:
-        multiply_adds: of convolutions and linear layers.
+        multiply_adds: that are carried out in convolutions and linear layers.
         seconds: a guess from multiply-adds and bytes; a machine's pace is what it must be multiplied by.
     """
 
@@ -86,7 +89,9 @@ class _Costs(NamedTuple):
         stride: of that, in positions of the input per position of the output, [2, K].
         reach: of that, for a single position of the output, [2, K].
         batch: seconds that every batch costs besides.
-        multiply_adds: per position of the output map, [K].
+        multiply_adds: that are carried out per position of the output map, [K].
+        grain: crops of the output begin at multiples of this, [K].
+        followers: steps whose crop is that of the step they read: step, step read, by how much it is moved.
     """
 
     position: NDArray[np.float64]
@@ -94,7 +99,9 @@ class _Costs(NamedTuple):
     stride: NDArray[np.int64]
     reach: NDArray[np.int64]
     batch: float
-    multiply_adds: NDArray[np.int64]
+    multiply_adds: NDArray[np.float64]
+    grain: NDArray[np.int64]
+    followers: list[tuple[int, int, Pair]]
 
     def crops(self, sizes: NDArray[np.int64]) -> NDArray[np.float64]:
         """Seconds of every step for a window with crops of these sizes, [2, K]."""
@@ -126,9 +133,9 @@ def arrange(network: Program, window: Pair, tops: Starts, lefts: Starts, limits:
     columns, which_column = _axis(network, 1, lefts, window[1])
     costs = _costs(network)
     heights, widths = _extents(rows)[:, which_row], _extents(columns)[:, which_column]
-    largest = min(
-        limits.windows, max(1, limits.memory // _footprint(network, heights.max(axis=1) * widths.max(axis=1)))
-    )
+    area = heights.max(axis=1) * widths.max(axis=1)
+    seconds = float(costs.position @ area)
+    largest = max(1, min(limits.windows, limits.memory // _footprint(network, area), int(_LONGEST_BATCH / seconds)))
     weight, tall, wide = _condensed(costs.position + costs.halo * costs.stride.prod(axis=0), heights, widths)
     groups: list[NDArray[np.int64]] = []
     waiting = [np.arange(len(tops))]
@@ -144,6 +151,16 @@ def arrange(network: Program, window: Pair, tops: Starts, lefts: Starts, limits:
         group = unordered[np.lexsort((lefts[unordered], tops[unordered]))]
         batches.append(_batch(group, (rows, columns), (which_row[group], which_column[group]), costs))
     return batches
+
+
+def _followers(network: Program) -> list[tuple[int, int, Pair]]:
+    """Steps whose crop is that of the step they read: (step, step read, rows and columns by which it is moved)."""
+    found = []
+    for index, placed in enumerate(network.steps):
+        pixelwise = placed.step.kind is Kind.SLIDING and not _has_halo(placed)
+        if placed.spatial and (pixelwise or placed.step.kind in (Kind.POINTWISE, Kind.SHIFT)):
+            found.append((index, placed.inputs[0], placed.step.shift))
+    return found
 
 
 def _cut(
@@ -190,8 +207,12 @@ def _batch(
     reached = np.stack([axis.spans[:, :, chosen] for axis, chosen in zip(axes, which, strict=True)])
     lengths = np.stack([axis.lengths for axis in axes])
     needed = np.minimum((reached[:, :, 1] - reached[:, :, 0]).max(axis=2).clip(1), lengths)
+    needed += (lengths - needed) % costs.grain  # or a crop moved inwards would begin elsewhere
     sizes, seconds = _filled(needed, lengths, costs)
     starts = place(reached[:, :, 0], sizes[:, :, None], lengths[:, :, None])
+    for index, source, shift in costs.followers:
+        sizes[:, index] = sizes[:, source]
+        starts[:, index] = starts[:, source] + np.array(shift)[:, None]
     multiply_adds = len(members) * int(costs.multiply_adds @ sizes.prod(axis=0))
     pairs = tuple(zip(*sizes.tolist(), strict=True))
     return Batch(members, pairs, starts, costs.batch + len(members) * seconds, multiply_adds)
@@ -215,8 +236,15 @@ def _axis(network: Program, axis: int, positions: Starts, window: int) -> tuple[
     unique, which = np.unique(positions, return_inverse=True)
     found = spans(network, axis, unique, window)
     nothing = np.zeros((2, len(unique)), dtype=np.int64)
+    grains = [placed.step.grain for placed in network.steps]
+    found = [_widened(span, grain) for span, grain in zip(found, grains, strict=True)]
     lengths = [0 if span is None else network.steps[k].extent[axis] for k, span in enumerate(found)]
     return _Axis(np.stack([nothing if span is None else span for span in found]), np.array(lengths)), which
+
+
+def _widened(span: Spans | None, grain: int) -> Spans | None:
+    """The span from a multiple of the grain on. Not what later steps are reckoned from: no value changes there."""
+    return span if span is None or grain == 1 else np.stack((span[0] - span[0] % grain, span[1]))
 
 
 def _extents(axis: _Axis) -> NDArray[np.int64]:
@@ -227,20 +255,24 @@ def _extents(axis: _Axis) -> NDArray[np.int64]:
 def _costs(network: Program) -> _Costs:
     steps = [placed if placed.spatial else None for placed in network.steps]
     halos = [placed.step.slides if placed is not None and _has_halo(placed) else None for placed in steps]
-    multiply_adds = np.array([0 if placed is None else placed.step.multiply_adds for placed in steps])
+    counted = np.array([0 if placed is None else placed.step.multiply_adds for placed in steps])
+    share = np.array([1.0 if placed is None else placed.step.share for placed in steps])
     read = [sum((network.steps[index].shape or (0,))[0] for index in placed.inputs) for placed in network.steps]
     written = [0 if placed is None or placed.shape is None else placed.shape[0] for placed in steps]
     touched = np.array([0 if placed is None else read[k] + written[k] for k, placed in enumerate(steps)])
-    weights = 4 * int(multiply_adds.sum())  # a convolution's multiply-adds per position are its weights
-    sized = sum(halo is not None and count > 0 for halo, count in zip(halos, multiply_adds, strict=True))
+    weights = 4 * int(counted.sum())  # a convolution's multiply-adds per position are its weights
+    sized = int(((counted > 0) & (share == 1) & np.array([halo is not None for halo in halos])).sum())
+    transforms = np.where(share < 1, _TRANSFORMS * touched / _CACHED_BYTES, 0.0)
     return _Costs(
-        position=multiply_adds / _MULTIPLY_ADDS + 4 * touched / _BYTES,
+        position=counted * share / _MULTIPLY_ADDS + transforms + 4 * touched / _BYTES,
         halo=np.array([0 if halo is None else 8 * channels for halo, channels in zip(halos, read, strict=True)])
         / _BYTES,
         stride=np.array([(1, 1) if halo is None else [slide.stride for slide in halo] for halo in halos]).T,
         reach=np.array([(1, 1) if halo is None else [slide.reach for slide in halo] for halo in halos]).T,
         batch=_STARTING_A_STEP * len(steps) + _NEW_SIZE * sized + weights / _BYTES,
-        multiply_adds=multiply_adds,
+        multiply_adds=counted * share,
+        grain=np.array([1 if placed is None else placed.step.grain for placed in steps]),
+        followers=_followers(network),
     )
 
 

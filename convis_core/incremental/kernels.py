@@ -3,6 +3,7 @@
 Crops are [N, C, h, w] in channels-last order, so that a row of a crop is one contiguous stretch of memory.
 """
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-_FEWEST_ROWS = 16  # from here on, MKL's matrix product sums a row alike whatever the others
+FEWEST_ROWS = 16
+"""From here on, MKL's matrix product sums a row alike whatever the others."""
+
 _RIVAL_BLOCK = 48  # channels that oneDNN may take at once instead of 64
 
 Pair = tuple[int, int]
@@ -56,7 +59,7 @@ def canvas(values: Tensor, margins: tuple[int, int, int, int], fill: float) -> C
 
 
 class Scratch(threading.local):
-    """Memory for one crop at a time, kept by every thread that asks for it.
+    """Memory for passing values, kept by every thread that asks for it.
 
     Crops with their halos are the largest tensors of all, and of another size at every step. Taken from the system
     one by one they leave holes between them that soon are several times as large.
@@ -65,12 +68,13 @@ class Scratch(threading.local):
     def __init__(self) -> None:
         self._memory = torch.empty(0)
 
-    def take(self, shape: Pair) -> Tensor:
-        """A matrix of this shape; what it held before is lost."""
-        wanted = shape[0] * shape[1]
-        if self._memory.numel() < wanted:
-            self._memory = torch.empty(wanted)
-        return self._memory[:wanted].view(shape)
+    def take(self, *shapes: tuple[int, ...]) -> list[Tensor]:
+        """Tensors of these shapes, side by side; what the memory held before is lost."""
+        sizes = [math.prod(shape) for shape in shapes]
+        if self._memory.numel() < sum(sizes):
+            self._memory = torch.empty(sum(sizes))
+        parts = self._memory[: sum(sizes)].split(sizes)
+        return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def cut(base: Canvas, tops: Starts, lefts: Starts, size: Pair, scratch: Scratch | None = None) -> Tensor:
@@ -85,7 +89,7 @@ def cut(base: Canvas, tops: Starts, lefts: Starts, size: Pair, scratch: Scratch 
     first = (tops + base.top)[:, None] + np.arange(height)
     index = torch.from_numpy((first * columns + (lefts + base.left)[:, None]).reshape(-1))
     reusable = scratch is not None and stretches.dtype == torch.float32 and stretches.device.type == "cpu"
-    memory = scratch.take((len(index), width * channels)) if scratch is not None and reusable else None
+    memory = scratch.take((len(index), width * channels))[0] if scratch is not None and reusable else None
     crop = torch.index_select(stretches, 0, index.to(stretches.device), out=memory)
     return crop.view(len(tops), height, width, channels).permute(0, 3, 1, 2)
 
@@ -125,7 +129,7 @@ def convolution(
         activation: what follows, or None.
     """
     stride, dilation, groups = geometry
-    if not _packs(weight):
+    if not packs(weight):
         return _plain_convolution(weight, bias, geometry, activation)
     if groups == 1 and tuple(weight.shape[2:]) == (1, 1):
         return _pixel_by_pixel(weight, bias, stride, activation)
@@ -165,14 +169,14 @@ def _pixel_by_pixel(
     weight: Tensor, bias: Tensor | None, stride: Pair, activation: Activation | None
 ) -> Callable[[Tensor, Pair], Tensor]:
     # oneDNN writes a program for every number of pixels it meets: half a millisecond and half a megabyte each time.
-    # MKL's matrix product has one for all, and sums alike for any number of rows from _FEWEST_ROWS on.
+    # MKL's matrix product has one for all, and sums alike for any number of rows from FEWEST_ROWS on.
     matrix = weight.flatten(1).contiguous()
 
     def matrix_product(x: Tensor, padding: Pair) -> Tensor:
         padded = functional.pad(x, (padding[1], padding[1], padding[0], padding[0])) if any(padding) else x
         seen = padded[:, :, :: stride[0], :: stride[1]].permute(0, 2, 3, 1).contiguous()
         pixels = seen.view(-1, seen.shape[3])
-        missing = max(0, _FEWEST_ROWS - len(pixels))
+        missing = max(0, FEWEST_ROWS - len(pixels))
         y = functional.linear(functional.pad(pixels, (0, 0, 0, missing)) if missing else pixels, matrix, bias)
         if activation is not None:
             y.clamp_(activation.low, activation.high)
@@ -199,7 +203,7 @@ def linear(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
     From two rows on, oneDNN sums in one order whatever their number. With the classifiers of VGG16 and AlexNet it
     is also the faster one: few rows, and weights that are read once.
     """
-    if not _packs(weight):
+    if not packs(weight):
         return lambda x: functional.linear(x, weight, bias)
     call = torch.ops.mkldnn._linear_pointwise.default
 
@@ -213,7 +217,8 @@ def linear(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
     return steady_linear
 
 
-def _packs(weight: Tensor) -> bool:
+def packs(weight: Tensor) -> bool:
+    """Whether the libraries beneath torch that these functions rely on will compute with such weights."""
     known = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
     return known and weight.device.type == "cpu" and weight.dtype == torch.float32
 

@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from convis_core import operations
-from convis_core.incremental import kernels
+from convis_core.incremental import kernels, winograd
 from convis_core.incremental.kernels import Activation, Pair
 from convis_core.incremental.regions import Slide
 from convis_core.operations import Operation
@@ -41,7 +41,9 @@ class Step:
         slides: how it reads rows and columns.
         shift: rows above and columns to the left that padding adds.
         fill: what a sliding operation reads beyond the map.
-        multiply_adds: per position of the output map; of a whole operation, per picture.
+        multiply_adds: per position of the output map, as one counts them; of a whole operation, per picture.
+        share: of these, what is carried out.
+        grain: crops of its output begin at multiples of this.
         heavy: whether it reads more weights than it is given values, so that it wants large batches.
         scratch: numbers per picture that it needs besides its inputs and its output.
     """
@@ -53,6 +55,8 @@ class Step:
     shift: Pair = (0, 0)
     fill: float = 0.0
     multiply_adds: int = 0
+    share: float = 1.0
+    grain: int = 1
     heavy: bool = False
     scratch: int = 0
 
@@ -245,8 +249,12 @@ def convolution(layer: nn.Module | None, operation: Operation, sizes: Sizes, fus
     if not isinstance(layer, nn.Conv2d) or operation.kind != operations.CONVOLUTION:
         return None
     bias = None if layer.bias is None else layer.bias.detach()
-    geometry = (operation.stride, operation.dilation, operation.groups)
-    call = kernels.convolution(layer.weight.detach(), bias, geometry, fused)
+    fast = winograd.fits(layer)
+    if fast:
+        call = winograd.convolution(layer.weight.detach(), bias, fused)
+    else:
+        geometry = (operation.stride, operation.dilation, operation.groups)
+        call = kernels.convolution(layer.weight.detach(), bias, geometry, fused)
     top, bottom, left, right = operation.padding
     down, across = min(top, bottom), min(left, right)
     # "same" with an even kernel pads one more after than before, and TensorFlow does so with every stride of 2.
@@ -256,8 +264,15 @@ def convolution(layer: nn.Module | None, operation: Operation, sizes: Sizes, fus
         padded = functional.pad(x, lopsided) if any(lopsided) else x
         return call(kernels.channels_last(padded), (down, across))
 
-    weights = layer.weight.numel()
-    return Step(Kind.SLIDING, whole, lambda x: call(x, (0, 0)), slides=_slides(operation, sizes), multiply_adds=weights)
+    return Step(
+        Kind.SLIDING,
+        whole,
+        lambda x: call(x, (0, 0)),
+        slides=_slides(operation, sizes),
+        multiply_adds=layer.weight.numel(),
+        share=winograd.SHARE if fast else 1.0,
+        grain=winograd.TILE if fast else 1,
+    )
 
 
 def average_pool(
