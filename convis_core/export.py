@@ -4,7 +4,7 @@ import csv as comma_separated
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -15,16 +15,25 @@ from torch import Tensor
 
 from convis_core import CORE_VERSION, images
 from convis_core.errors import SpecError
+from convis_core.results import Objective
 
 RECIPE_KEY = "convis-recipe"
 
 _IN_FRAMES = {
     "class_models.ascend",
+    "class_models.deep_dream",
     "gradients.integrated_gradients",
     "gradients.smoothgrad",
     "occlusion.occlusion",
     "trust.deletion_insertion",
 }
+
+_ARGUMENTS = {
+    "class_models.ascend": ("model", "target"),
+    "segmentation.grabcut": ("img", "attribution"),
+    "trust.deletion_insertion": ("model", "x", "attribution"),
+}
+"""What a function takes before its specification, where that is not the model, the picture and the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,53 +42,86 @@ class Recipe:
 
     Attributes:
         model_id: id of the network.
-        picture: id of a sample picture, or the sha256 of the file.
+        picture: id of a sample picture, or the sha256 of the file; empty where there is none.
         method: the function of the core, such as "gradients.saliency".
-        target: index of the class; None where there is none.
+        target: index of the class, or the record of another objective; None where there is none.
         spec: the specification, a frozen record; None where the function takes none.
         options: further arguments by name.
         version: of the core.
+        attribution: how the map was made that the function is given; None where it is given none.
     """
 
     model_id: str
     picture: str
     method: str
-    target: int | None = None
+    target: int | Objective | None = None
     spec: Any = None
     options: tuple[tuple[str, str | int], ...] = ()
     version: str = CORE_VERSION
+    attribution: "Recipe | None" = None
 
     def as_json(self) -> str:
-        """The recipe as one line of JSON; the specification's fields by name."""
-        fields = {name: getattr(self, name) for name in ("model_id", "picture", "method", "target", "version")}
-        fields |= dict(self.options)
-        if is_dataclass(self.spec) and not isinstance(self.spec, type):
-            fields["spec"] = {"kind": type(self.spec).__name__, **asdict(self.spec)}
-        return json.dumps(fields, default=str)
+        """The recipe as one line of JSON; the fields of specifications and objectives by name."""
+        return json.dumps(self._as_fields(), default=str)
+
+    def _as_fields(self) -> dict[str, Any]:
+        known: dict[str, Any] = {"model_id": self.model_id, "picture": self.picture, "method": self.method}
+        known |= {"target": _named(self.target), "version": self.version} | dict(self.options)
+        if self.spec is not None:
+            known["spec"] = _named(self.spec)
+        if self.attribution is not None:
+            known["attribution"] = self.attribution._as_fields()
+        return known
 
     def as_python(self) -> str:
         """The recipe as a script that computes the result again with this package.
 
         A picture that somebody brought is read from ``picture.png``: its own name is not known.
         """
-        room = self.method.split(".")[0]
-        is_sample = self.picture in {sample.id for sample in images.SAMPLES}
-        read = f'images.sample("{self.picture}")' if is_sample else 'images.read_image("picture.png")'
-        arguments = ["model", "x", *([] if self.target is None else [str(self.target)])]
-        lines = [
-            f"# Convis {self.version}",
-            f"from convis_core import {', '.join(sorted({room, 'images', 'models', 'results'}))}",
-            "",
-            f'model = models.load("{self.model_id}")',
-            f"x = images.to_tensor({read}, model.input_size)" + ("" if is_sample else f"  # {self.picture}"),
-        ]
-        if self.spec is not None:
-            lines.append(f"spec = results.{self.spec!r}")
-            arguments.append("spec")
-        arguments += [f"{name}={value!r}" for name, value in self.options]
+        steps = [self] if self.attribution is None else [self.attribution, self]
+        calls = [step._call("result" if step is self else "attribution") for step in steps]
+        rooms = {step.method.split(".")[0] for step in steps} | {"models"} | ({"images"} if self.picture else set())
+        records = sorted({name for step in steps for name in _records((step.target, step.spec))})
+        lines = [f"# Convis {self.version}", f"from convis_core import {', '.join(sorted(rooms))}"]
+        if records:
+            lines.append(f"from convis_core.results import {', '.join(records)}")
+        lines += ["", f'model = models.load("{self.model_id}")']
+        if self.picture:
+            is_sample = self.picture in {sample.id for sample in images.SAMPLES}
+            read = f'images.sample("{self.picture}")' if is_sample else 'images.read_image("picture.png")'
+            lines.append(f"img = {read}" + ("" if is_sample else f"  # {self.picture}"))
+            lines.append("x = images.to_tensor(img, model.input_size)")
+        return "\n".join([*lines, *calls]) + "\n"
+
+    def _call(self, name: str) -> str:
+        before = _ARGUMENTS.get(self.method, ("model", "x", "target"))
+        arguments = [repr(self.target) if argument == "target" else argument for argument in before]
+        if self.target is None and "target" in before:
+            arguments.remove("None")
+        arguments += [] if self.spec is None else [repr(self.spec)]
+        arguments += [f"{option}={value!r}" for option, value in self.options]
+        if self.method == "class_models.ascend" and self.picture:
+            arguments.append("picture=x")
         # Of a computation that comes in ever better frames, the last.
-        lines.append(f"{'*_, ' if self.method in _IN_FRAMES else ''}result = {self.method}({', '.join(arguments)})")
-        return "\n".join(lines) + "\n"
+        return f"{'*_, ' if self.method in _IN_FRAMES else ''}{name} = {self.method}({', '.join(arguments)})"
+
+
+def _named(value: Any) -> Any:
+    """A record as its fields and its name; anything else as it is."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {"kind": type(value).__name__} | {
+            field.name: _named(getattr(value, field.name)) for field in fields(value)
+        }
+    return value
+
+
+def _records(value: Any) -> set[str]:
+    """Names of all records that a value is made of."""
+    if isinstance(value, tuple):
+        return {name for part in value for name in _records(part)}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {type(value).__name__}.union(*(_records(getattr(value, field.name)) for field in fields(value)))
+    return set()
 
 
 def png(picture: Image.Image, recipe: Recipe) -> bytes:

@@ -38,8 +38,8 @@ def occlusion(
     logit[r, c] = f_target(x with the fill at rows tops[r] .. tops[r] + window - 1 and likewise columns). Exact:
     bit for bit what the same operations give for the whole occluded picture (see ``convis_core.incremental``).
 
-    Places are ``grid``'s in both directions. They are computed coarse to fine, the first map with about a
-    sixteenth of them, and the last map does not depend on the order, the lanes or the chunks.
+    Places are ``grid``'s in both directions. They are computed coarse to fine, the first map with a
+    twenty-fifth of them, and the last map does not depend on the order, the lanes or the chunks.
 
     Args:
         model: the network.

@@ -14,7 +14,7 @@ from convis_core.attribution.methods import (
     once,
     recipe_parts,
 )
-from convis_core.attribution.running import Running, running
+from convis_core.attribution.running import running
 from convis_core.attribution.series import Comparison, Filmstrip, compare, filmstrip
 from convis_core.attribution.views import (
     CHANNEL_RULES,
@@ -35,7 +35,6 @@ __all__ = [
     "Kind",
     "Method",
     "Pace",
-    "Running",
     "attribute",
     "combined",
     "compare",

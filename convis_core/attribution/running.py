@@ -2,36 +2,9 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from convis_core.results import Attribution
+from convis_core.results import Attribution, Running
 from convis_core.similarity import correlation
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Running:
-    """An estimate with its history.
-
-    Attributes:
-        attribution: the latest frame.
-        samples: units of work that each frame so far held.
-        agreement: Pearson's correlation of the signed values of each frame with those of the frame before; nan for
-            the first.
-    """
-
-    attribution: Attribution
-    samples: tuple[int, ...]
-    agreement: tuple[float, ...]
-
-    @property
-    def done(self) -> int:
-        """Units of work that the estimate holds."""
-        return self.attribution.done
-
-    @property
-    def total(self) -> int:
-        """Units of work that the result will hold."""
-        return self.attribution.total
 
 
 def running(frames: Iterator[Attribution]) -> Iterator[Running]:

@@ -7,10 +7,9 @@ import plotly.graph_objects as go
 from PIL import Image
 from torch import Tensor
 
-from convis_core.attribution import Running
 from convis_core.figures import maps
 from convis_core.figures.style import ACCENT, CATEGORICAL, MUTED, Scale, magnitude_scale, plain, signed_scale
-from convis_core.results import DeletionInsertion, NoiseWalk, WeightRandomisation
+from convis_core.results import DeletionInsertion, NoiseWalk, Running, WeightRandomisation
 
 UNITS = {
     "saliency": "change of logit per unit of pixel",

@@ -76,6 +76,10 @@ class Context:
         """How to compute again what the page shows, for files that are downloaded."""
         return Recipe(self.model.spec.id, self.picture_id, method, self.target, spec, options)
 
+    def recipe_from(self, basis: Recipe, method: str, spec: Any) -> Recipe:
+        """The same for what was computed from an attribution: of that too."""
+        return Recipe(self.model.spec.id, self.picture_id, method, self.target, spec, attribution=basis)
+
     def view(self, pixels: int = 672) -> Image.Image:
         """The part of the picture that the network sees, for people to look at."""
         return images.view(self.picture, self.model.input_size, pixels=pixels)

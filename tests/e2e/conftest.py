@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.e2e.watching import Watched, watched_server
+
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
     "--no-sandbox",
@@ -93,6 +95,13 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 def server(start_server: Callable[[], str]) -> str:
     """The address of a server that all tests share."""
     return start_server()
+
+
+@pytest.fixture(scope="session")
+def watched(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """A server whose board and processor can be looked at from outside."""
+    with watched_server(tmp_path_factory.mktemp("watched")) as server:
+        yield server
 
 
 @pytest.fixture

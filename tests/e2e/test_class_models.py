@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.e2e.test_occlusion import Watched, wait_until, watched  # noqa: F401 - a fixture
+from tests.e2e.watching import Watched, wait_until
 
 LONG = 90_000
 """Milliseconds; a busy machine is slow to draw."""
@@ -26,7 +26,7 @@ def steps_said(tab: Page) -> int:
     return int(said.split()[1])
 
 
-def test_start_pause_continue_scrub_and_download(watched: Watched, tab: Page, settle):  # noqa: F811
+def test_start_pause_continue_scrub_and_download(watched: Watched, tab: Page, settle):
     tab.set_default_timeout(60_000)
     begin(tab, f"{watched.address}/{RAW}&class_models_steps=512")
     assert watched.computations() == 1
@@ -61,7 +61,7 @@ def test_start_pause_continue_scrub_and_download(watched: Watched, tab: Page, se
     assert f'"steps": {stopped_again_at}'.encode() in film.info["comment"]
 
 
-def test_leaving_the_page_stops_the_work(watched: Watched, tab: Page):  # noqa: F811
+def test_leaving_the_page_stops_the_work(watched: Watched, tab: Page):
     tab.set_default_timeout(60_000)
     begin(tab, f"{watched.address}/{RAW}&class_models_steps=1024&class_models_seed=3")
     assert watched.computations() == 1

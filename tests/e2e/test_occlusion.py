@@ -1,113 +1,20 @@
 """The occlusion page in a browser: one computation whatever the hand on the slider does, and a Stop that stops."""
 
-import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from convis_core import incremental
 from convis_core._cores import lane_count
+from tests.e2e.watching import Watched, wait_until
 
 pytestmark = pytest.mark.browser
 Settle = Callable[[Page], None]
 
 LONG = 60_000
 """Milliseconds that a slow machine may take for a map."""
-
-ROOT = Path(__file__).resolve().parents[2]
-
-# The dashboard, and beside it a thread that says twenty times a second what the board and the processor do.
-WATCHED = """
-import json, sys, threading, time
-from pathlib import Path
-from streamlit.web import cli
-from convis_core.jobs import shared_board
-
-def tell(file):
-    while True:
-        seen = shared_board().snapshot()
-        said = {
-            "computations": seen.running + seen.queued,
-            "results": seen.results,
-            "cpu": time.process_time(),
-            "clock": time.monotonic(),
-        }
-        draft = file.with_suffix(".draft")
-        draft.write_text(json.dumps(said))
-        draft.replace(file)
-        time.sleep(0.05)
-
-threading.Thread(target=tell, args=(Path(sys.argv[1]),), daemon=True).start()
-sys.argv = ["streamlit", "run", "dashboard.py", "--server.port", sys.argv[2]]
-cli.main()
-"""
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A server whose board and processor can be looked at from outside."""
-
-    address: str
-    file: Path
-
-    def computations(self) -> int:
-        return json.loads(self.file.read_text())["computations"]
-
-    def results(self) -> int:
-        """Computations that have been carried to their end."""
-        return json.loads(self.file.read_text())["results"]
-
-    def cpu(self) -> float:
-        """Processor time that the server has used, in seconds."""
-        return json.loads(self.file.read_text())["cpu"]
-
-    def cpu_share(self, seconds: float) -> float:
-        """Cores that the server uses, on average over some seconds from now."""
-        first = last = json.loads(self.file.read_text())
-        while last["clock"] < first["clock"] + seconds:
-            time.sleep(0.05)
-            last = json.loads(self.file.read_text())
-        return (last["cpu"] - first["cpu"]) / (last["clock"] - first["clock"])
-
-
-@pytest.fixture(scope="module")
-def watched(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("watched")
-    file, log = folder / "seen.json", folder / "log.txt"
-    environment = {name: value for name, value in os.environ.items() if name != "CONVIS_INLINE"}
-    environment |= {"CONVIS_WEIGHTS_DIR": str(folder), "PYTHONPATH": str(ROOT)}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", WATCHED, str(file), str(port)],
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0 and file.exists():
-                break
-        time.sleep(0.1)
-    else:
-        process.kill()
-        pytest.fail(f"The server did not start:\n{log.read_text()}")
-    yield Watched(f"http://127.0.0.1:{port}", file)
-    process.terminate()
-    process.wait(timeout=10)
 
 
 def begin_if_asked(page: Page) -> None:
@@ -116,15 +23,6 @@ def begin_if_asked(page: Page) -> None:
     expect(begin.or_(stop)).to_be_visible(timeout=LONG)
     if begin.is_visible():
         begin.click()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def test_five_quick_drags_of_the_slider_leave_one_computation(watched: Watched, tab: Page, settle: Settle):

@@ -92,3 +92,42 @@ def test_the_recipe_of_an_own_picture_names_it_and_options_follow():
     text = export.Recipe("vgg16", "upload-0123456789ab", "gradients.grad_cam", 1, None, options).as_python()
     assert 'read_image("picture.png")' in text and "upload-0123456789ab" in text
     assert "gradients.grad_cam(model, x, 1, layer='features.29')" in text
+
+
+def test_the_recipe_of_what_an_attribution_was_used_for_makes_the_attribution_first(lite0, chelsea):
+    from convis_core import gradients, images, results, segmentation
+
+    method = export.Recipe(
+        "efficientnet_lite0", "chelsea", "gradients.smoothgrad", 282, results.SmoothGradSpec(n_samples=2)
+    )
+    spec = results.GrabCutSpec(iterations=1)
+    recipe = export.Recipe("efficientnet_lite0", "chelsea", "segmentation.grabcut", 282, spec, attribution=method)
+    names: dict[str, object] = {}
+    exec(recipe.as_python(), names)  # noqa: S102
+    *_, attribution = gradients.smoothgrad(lite0, chelsea, 282, results.SmoothGradSpec(n_samples=2))
+    cut = segmentation.grabcut(images.sample("chelsea"), attribution, spec)
+    assert torch.equal(names["result"].mask, cut.mask)  # type: ignore[attr-defined]
+    assert json.loads(recipe.as_json())["attribution"]["spec"]["n_samples"] == 2
+
+
+def test_the_recipe_of_a_drawing_names_its_objective_and_needs_no_picture(lite0):
+    from convis_core import class_models, results
+
+    objective = results.Sum(results.ClassLogit(130), results.Channel("blocks.3", 5), -0.5)
+    spec = results.ClassModelSpec(steps=2, regularisers=results.Regularisers(l2=0.1))
+    names: dict[str, object] = {}
+    recipe = export.Recipe("efficientnet_lite0", "", "class_models.ascend", objective, spec)
+    exec(recipe.as_python(), names)  # noqa: S102
+    *_, last = class_models.ascend(lite0, objective, spec)
+    assert torch.equal(names["result"].image, last.image)  # type: ignore[attr-defined]
+    fields = json.loads(recipe.as_json())
+    assert fields["target"]["second"] == {"kind": "Channel", "layer": "blocks.3", "channel": 5}
+    assert fields["spec"]["regularisers"]["l2"] == 0.1
+
+
+def test_the_recipe_of_a_drawing_over_a_picture_begins_with_it():
+    from convis_core import results
+
+    spec = results.ClassModelSpec(parameterisation="pixels", start="picture")
+    text = export.Recipe("efficientnet_lite0", "coffee", "class_models.ascend", results.ClassLogit(3), spec).as_python()
+    assert 'images.sample("coffee")' in text and text.endswith(", picture=x)\n")

@@ -6,7 +6,6 @@ import pytest
 import torch
 from PIL import Image
 
-from convis_core.attribution import Running
 from convis_core.figures import cutout
 from convis_core.figures import saliency as figures
 from convis_core.results import (
@@ -16,6 +15,7 @@ from convis_core.results import (
     GrabCutSpec,
     NoiseWalk,
     NoiseWalkSpec,
+    Running,
     Segmentation,
     WeightRandomisation,
 )

@@ -63,20 +63,10 @@ class Settings:
         return (context.model.spec.id, "class_models.ascend", begins, self.objective, self.spec)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a downloaded file was asked for; it stands in the file's recipe."""
-
-    objective: Objective
-    spec: Any
-
-
 def recipe(context: Context, method: str, objective: Objective, spec: Any) -> Recipe:
     """How to draw again what a file of this page shows."""
     begins = context.picture_id if getattr(spec, "start", "picture") == "picture" else ""
-    if isinstance(objective, ClassLogit):
-        return Recipe(context.model.spec.id, begins, method, objective.target, spec)
-    return Recipe(context.model.spec.id, begins, method, None, Asked(objective, spec))
+    return Recipe(context.model.spec.id, begins, method, objective, spec)
 
 
 def target(context: Context) -> int:

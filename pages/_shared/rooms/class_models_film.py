@@ -86,6 +86,7 @@ def files(recipe: Recipe, frame: ClassModelFrame, name: str, key: str) -> None:
         layout.download("Film (WebP)", webp, f"{name}.webp", key=f"{key}_webp")
         layout.download("Film (GIF)", gif, f"{name}.gif", key=f"{key}_gif")
         layout.download(f"Best picture, step {frame.best.step} (PNG)", png, f"{name}.png", key=f"{key}_png")
+        layout.download("Recipe (Python)", recipe.as_python().encode(), f"{name}.py", key=f"{key}_recipe")
 
 
 def words(context: Context, frame: ClassModelFrame, name: str) -> None:

@@ -7,7 +7,6 @@ from convis_core.jobs import Job
 from convis_core.results import Channel, ClassModelFrame, ClassModelSpec
 from pages._shared import layout, live
 from pages._shared.context import Context
-from pages._shared.rooms import feature_maps_pickers as pickers
 
 SPEC = ClassModelSpec(steps=160)
 
@@ -51,9 +50,7 @@ def draw(context: Context, name: str, channel: int) -> None:
             "Picture (PNG)",
             export.png(
                 images.to_image(job.frame.image),
-                export.Recipe(
-                    model.spec.id, "noise", "class_models.ascend", None, pickers.Asked(name, channel, spec=SPEC)
-                ),
+                export.Recipe(model.spec.id, "", "class_models.ascend", objective, SPEC),
             ),
             f"{model.spec.id}-{name}-{channel}.png",
             key="feature_maps_excite_png",

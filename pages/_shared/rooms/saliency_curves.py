@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from convis_core import export, trust
+from convis_core import attribution, export, trust
 from convis_core.attribution import Method
 from convis_core.figures import saliency as figures
 from convis_core.results import DeletionInsertion, DeletionInsertionSpec
@@ -32,7 +32,7 @@ def draw(context: Context, method: Method) -> None:
         lambda frame, _job: _show(context, frame),
     )
     if job.done and job.frame is not None and job.frame.done == job.frame.total:
-        _download(context, job.frame)
+        _download(context, method, job.frame)
 
 
 def _show(context: Context, frame: DeletionInsertion) -> None:
@@ -76,7 +76,7 @@ def sentence(name: str, frame: DeletionInsertion) -> str:
     return f"For **{name}**, {frame.method} is **no better than a random order** on this picture. {areas}"
 
 
-def _download(context: Context, frame: DeletionInsertion) -> None:
+def _download(context: Context, method: Method, frame: DeletionInsertion) -> None:
     rows = zip(
         frame.fractions.tolist(),
         frame.deletion.tolist(),
@@ -85,10 +85,11 @@ def _download(context: Context, frame: DeletionInsertion) -> None:
         frame.random_insertion.mean(dim=0).tolist(),
         strict=True,
     )
+    basis = context.recipe(*attribution.recipe_parts(method))
     header = ("share of pixels", "deletion", "insertion", "random deletion", "random insertion")
     layout.download(
         "Curves (CSV)",
-        export.csv(header, rows, context.recipe("trust.deletion_insertion", frame.spec)),
+        export.csv(header, rows, context.recipe_from(basis, "trust.deletion_insertion", frame.spec)),
         f"deletion-insertion-{context.picture_id}.csv",
         key="saliency_curves_csv",
     )

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from convis_core import attribution
-from convis_core.attribution import Method, Running
-from convis_core.results import Attribution
+from convis_core.attribution import Method
+from convis_core.results import Attribution, Running
 from pages._shared import cache, live
 from pages._shared.context import Context
 

@@ -5,12 +5,12 @@ import html
 import streamlit as st
 
 from convis_core import attribution, export
-from convis_core.attribution import Method, Running
+from convis_core.attribution import Method
 from convis_core.errors import ConvisError
 from convis_core.figures import render
 from convis_core.figures import saliency as figures
 from convis_core.figures.scores import percent
-from convis_core.results import Attribution
+from convis_core.results import Attribution, Running
 from pages._shared import clickable, layout
 from pages._shared.context import Context
 from pages._shared.rooms import saliency_controls as controls

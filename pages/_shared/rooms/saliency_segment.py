@@ -35,7 +35,7 @@ def draw(context: Context) -> None:
         except ConvisError as error:
             st.error(str(error), icon=":material/error:")
             return
-        _steps(context, found, cut)
+        _steps(context, method, found, cut)
         text.render("saliency.segment")
 
 
@@ -97,13 +97,13 @@ def _cut(context: Context, method: Method, found: Attribution, spec: GrabCutSpec
     )
 
 
-def _steps(context: Context, found: Attribution, cut: Segmentation) -> None:
+def _steps(context: Context, method: Method, found: Attribution, cut: Segmentation) -> None:
     final, outlined = st.columns(2)
     edge = segmentation.outline(cut.mask, thickness=max(1, max(cut.picture.size) // 300))
     _tile(final, "Cut-out", cutout.on_squares(cut, pixels=_SIDE), "What is left, at the picture's full resolution.")
     _tile(outlined, "Outline", cutout.outlined(cut, edge, pixels=_SIDE), "The edge of the object over the original.")
     layout.sentence(_sentence(context.target_name, cut))
-    _download(context, cut)
+    _download(context, method, cut)
     map_place, seeds_place, mask_place = st.columns(3)
     relative = render.coloured(attribution.relative(found.magnitude()), figures.RELATIVE_SCALE, pixels=448)
     _tile(map_place, "1. The map", relative, f"{found.method}, magnitude; the square that the network sees.")
@@ -131,8 +131,9 @@ def _tile(place: st.delta_generator.DeltaGenerator, title: str, picture: Image.I
         st.caption(caption)
 
 
-def _download(context: Context, cut: Segmentation) -> None:
-    recipe = context.recipe("segmentation.grabcut", cut.spec)
+def _download(context: Context, method: Method, cut: Segmentation) -> None:
+    basis = context.recipe(*attribution.recipe_parts(method))
+    recipe = context.recipe_from(basis, "segmentation.grabcut", cut.spec)
     with st.container(horizontal=True):
         layout.download(
             "Cut-out (PNG)", export.png(cut.foreground, recipe), f"cut-out-{context.picture_id}.png", key="saliency_cut"
