@@ -97,14 +97,12 @@ def test_the_recipe_of_an_own_picture_names_it_and_options_follow():
 def test_the_recipe_of_what_an_attribution_was_used_for_makes_the_attribution_first(lite0, chelsea):
     from convis_core import gradients, images, results, segmentation
 
-    method = export.Recipe(
-        "efficientnet_lite0", "chelsea", "gradients.smoothgrad", 282, results.SmoothGradSpec(n_samples=2)
-    )
-    spec = results.GrabCutSpec(iterations=1)
-    recipe = export.Recipe("efficientnet_lite0", "chelsea", "segmentation.grabcut", 282, spec, attribution=method)
+    smooth, spec = results.SmoothGradSpec(n_samples=2), results.GrabCutSpec(iterations=1)
+    basis = export.Recipe("efficientnet_lite0", "chelsea", "gradients.smoothgrad", 282, smooth)
+    recipe = export.Recipe("efficientnet_lite0", "chelsea", "segmentation.grabcut", 282, spec, attribution=basis)
     names: dict[str, object] = {}
     exec(recipe.as_python(), names)  # noqa: S102
-    *_, attribution = gradients.smoothgrad(lite0, chelsea, 282, results.SmoothGradSpec(n_samples=2))
+    *_, attribution = gradients.smoothgrad(lite0, chelsea, 282, smooth)
     cut = segmentation.grabcut(images.sample("chelsea"), attribution, spec)
     assert torch.equal(names["result"].mask, cut.mask)  # type: ignore[attr-defined]
     assert json.loads(recipe.as_json())["attribution"]["spec"]["n_samples"] == 2
