@@ -25,6 +25,8 @@ _COLOURS: Mapping[str, str] = {
     "normalise": GREY,
 }
 _OTHER = "#5F6B73"
+_TOLD = 0.045
+"""Bars of a smaller share carry no number."""
 KIND_NAMES: Mapping[str, str] = {
     BLUE: "convolution",
     SKY: "depthwise convolution",
@@ -87,9 +89,11 @@ def shares(blocks: Sequence[Block], *, picked: str, height: int = 440) -> go.Fig
                 y=parts,
                 marker_color=[colour(block.kind) for block in blocks],
                 marker_line={"color": ACCENT, "width": [3 if name == picked else 0 for name in names]},
-                text=[percent(part) if part >= 0.045 else "" for part in parts],
+                # Whole per cent fit over a bar, so that none is shrunk to its width; hovering tells more.
+                text=[f"{part * 100:.0f} %" if part >= _TOLD else "" for part in parts],
                 textposition="outside",
                 textangle=0,
+                textfont={"size": FONT_SIZE - 1},
                 cliponaxis=False,
                 customdata=[(count_text(number), percent(part)) for number, part in zip(numbers, parts, strict=True)],
                 hovertemplate=f"%{{x}}<br>%{{customdata[0]}} {title}, %{{customdata[1]}}<extra></extra>",
@@ -109,7 +113,7 @@ def shares(blocks: Sequence[Block], *, picked: str, height: int = 440) -> go.Fig
         figure.update_yaxes(visible=False, range=[0, max(parts) * 1.12], fixedrange=True, row=row, col=1)
     plain(figure, height=height)
     figure.update_layout(margin_t=34, bargap=0.15)
-    figure.update_xaxes(tickangle=-50, tickfont={"size": FONT_SIZE - 2}, fixedrange=True)
+    figure.update_xaxes(tickangle=-50, tickfont={"size": FONT_SIZE - 1}, fixedrange=True)
     return figure
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from convis_core.figures.architecture import colour, count_text, shape_text
-from convis_core.figures.style import MUTED, plain
+from convis_core.figures.style import MUTED, faint, plain
 from convis_core.results.architecture import Block, LayerRow
 
 COLUMNS = 6
@@ -126,7 +126,7 @@ def _box(figure: go.Figure, column: float, lane: float, part: Block | None, rows
         y0=lane - _HIGH / 2,
         y1=lane + _HIGH / 2,
         line={"color": tone, "width": 2},
-        fillcolor=f"rgba({','.join(str(int(tone[i : i + 2], 16)) for i in (1, 3, 5))},0.16)",
+        fillcolor=faint(tone, 0.16),
     )
     if part is not None:
         figure.add_annotation(x=column, y=lane, text=_label(part, rows), showarrow=False, align="center")

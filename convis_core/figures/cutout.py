@@ -1,7 +1,7 @@
 """The steps from an attribution to a cut-out, as pictures."""
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 from torch import Tensor
 
 from convis_core.results import Segmentation
@@ -12,6 +12,7 @@ OBJECT_COLOUR, GROUND_COLOUR = (230, 159, 0), (0, 114, 178)
 _TINT = 0.6
 _SQUARE = 16
 _LIGHT, _DARK = 235, 205
+_RIM, _RIM_COLOUR = 2, (20, 20, 20)
 
 
 def seeds(found: Segmentation, *, pixels: int) -> Image.Image:
@@ -41,7 +42,7 @@ def mask(found: Segmentation, *, pixels: int) -> Image.Image:
 
 
 def outlined(found: Segmentation, edge: Tensor, *, pixels: int) -> Image.Image:
-    """The picture with the object's outline in orange.
+    """The picture with the object's outline in orange, between two dark lines.
 
     Args:
         found: the segmentation.
@@ -52,6 +53,8 @@ def outlined(found: Segmentation, edge: Tensor, *, pixels: int) -> Image.Image:
     # Averaged and then cut low, so that a thin line of a large picture is not lost.
     line = np.asarray(_fitted(Image.fromarray(edge.numpy().astype(np.uint8) * 255, mode="L"), pixels)) > 60
     colours = np.asarray(small).copy()
+    # Orange alone is lost on fur and on wood.
+    colours[_widened(line, _RIM)] = _RIM_COLOUR
     colours[line] = OBJECT_COLOUR
     return Image.fromarray(colours, mode="RGB")
 
@@ -74,6 +77,12 @@ def _fitted(picture: Image.Image, pixels: int) -> Image.Image:
     factor = min(1.0, pixels / max(picture.size))
     width, height = (max(1, round(side * factor)) for side in picture.size)
     return picture.resize((width, height), Image.Resampling.BOX)
+
+
+def _widened(line: np.ndarray, pixels: int) -> np.ndarray:
+    """Also what lies so many pixels beside it."""
+    wide = Image.fromarray(line).convert("L").filter(ImageFilter.MaxFilter(2 * pixels + 1))
+    return np.asarray(wide) > 0
 
 
 def _like(kinds: Image.Image, picture: Image.Image) -> np.ndarray:

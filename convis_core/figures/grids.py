@@ -15,6 +15,8 @@ WINDOW = CATEGORICAL[5]
 _GAP = 0.035
 _WIDTH = 900
 """CSS pixels that a board is wide on a laptop; on a larger screen numbers only get more room."""
+ROOF, FOOT, SILL = 30, 30, 6
+"""CSS pixels for a grid's title, for the line below it, and in place of that line where there is none."""
 _SMALLEST = 8.5
 """Type smaller than this is left away: hovering shows the number."""
 
@@ -51,7 +53,7 @@ class Grid:
         low: value of the first colour.
         high: value of the last colour.
         column: which column of the board it stands in.
-        row: which row of the board.
+        band: where it stands between the top (0) and the bottom (1) of the board.
         marks: rectangles on it.
         below: a line of text below it.
         origin: row and column number of its first cell; negative where padding surrounds a picture.
@@ -65,7 +67,7 @@ class Grid:
     low: float
     high: float
     column: int = 0
-    row: int = 0
+    band: tuple[float, float] = (0.0, 1.0)
     marks: tuple[Mark, ...] = ()
     below: str = ""
     origin: tuple[int, int] = (0, 0)
@@ -90,25 +92,23 @@ def counted(title: str, values: Tensor, *, high: float | None = None) -> Grid:
     return Grid(title, values, COLOURS["activation"], 0.0, high if high is not None else max(1e-6, _most(values)))
 
 
-def board(grids: Sequence[Grid], *, widths: Sequence[float], rows: int = 1, height: int = 420) -> go.Figure:
+def board(grids: Sequence[Grid], *, widths: Sequence[float], height: int = 420) -> go.Figure:
     """Several grids, each in its place.
 
     Args:
-        grids: each names its column and row.
+        grids: each names its column, and its band from top to bottom.
         widths: share of the width for each column, in any unit.
-        rows: rows of the board; a grid in row -1 takes the whole height.
         height: of the figure, in CSS pixels.
     """
     figure = go.Figure()
     total = sum(widths)
     starts = [sum(widths[:index]) / total for index in range(len(widths))]
-    lines = 1.0 / rows
     for index, grid in enumerate(grids):
         name = "" if index == 0 else str(index + 1)
         left, right = starts[grid.column], starts[grid.column] + widths[grid.column] / total - _GAP
-        bottom, top = (0.0, 1.0) if grid.row < 0 else (1 - (grid.row + 1) * lines, 1 - grid.row * lines)
+        top, bottom = 1 - grid.band[0], 1 - grid.band[1]
         # Room for the title above and the line below, in parts of the figure.
-        roof, floor = 30 / height, (30 if grid.below else 6) / height
+        roof, floor = ROOF / height, (FOOT if grid.below else SILL) / height
         figure.update_layout(
             {
                 f"xaxis{name}": {

@@ -11,11 +11,10 @@ from torch import Tensor
 
 from convis_core.figures import grids, maps
 from convis_core.figures.grids import Mark
-from convis_core.figures.style import ACCENT, CATEGORICAL, FONT_SIZE, MUTED, data_uri, plain, signed_scale
+from convis_core.figures.style import ACCENT, CATEGORICAL, FONT_SIZE, MUTED, data_uri, faint, plain, signed_scale
 from convis_core.results.convolution import CornerMaps, Growth, OutputSize, Pooled, Rectified, SharedWeight
 
 _UNSEEN = CATEGORICAL[5]
-_PADDING = "rgba(138,153,163,0.25)"
 
 
 def windows(size: OutputSize, *, height: int = 330) -> go.Figure:
@@ -29,16 +28,11 @@ def windows(size: OutputSize, *, height: int = 330) -> go.Figure:
     for cell in range(-size.padding, size.width + size.padding):
         inside = 0 <= cell < size.width
         unseen = inside and cell >= size.width - size.unseen
-        _bar(figure, cell, 1, 0.0, _UNSEEN if unseen else ACCENT if inside else _PADDING, opacity=0.75 if inside else 1)
-        text = str(cell) if inside else "0"
-        figure.add_annotation(
-            x=cell + 0.5, y=0.4, text=text, showarrow=False, font={"color": "white" if inside else "#5F6B73"}
-        )
+        _bar(figure, cell, 1, 0.0, _UNSEEN if unseen else ACCENT if inside else MUTED)
+        figure.add_annotation(x=cell + 0.5, y=0.4, text=str(cell) if inside else "0", showarrow=False)
     for index, start in enumerate(size.starts):
-        _bar(figure, start, size.kernel, -1.05 - index, CATEGORICAL[1], opacity=0.85)
-        figure.add_annotation(
-            x=start + size.kernel / 2, y=-0.65 - index, text=f"{index + 1}", showarrow=False, font={"color": "black"}
-        )
+        _bar(figure, start, size.kernel, -1.05 - index, CATEGORICAL[1])
+        figure.add_annotation(x=start + size.kernel / 2, y=-0.65 - index, text=f"{index + 1}", showarrow=False)
     if size.ceil > size.floor:
         start, level = size.floor * size.stride - size.padding, -1.05 - size.floor
         figure.add_shape(
@@ -72,6 +66,11 @@ def coverages(bare: Tensor, padded: Tensor, padding: int, *, height: int = 330) 
     return grids.board(found, widths=[1, 1], height=height)
 
 
+def countable(values: Tensor) -> bool:
+    """Whether a map [H, W] is so small that single cells are looked at, and framed."""
+    return values.numel() <= 144
+
+
 def pooling(values: Tensor, largest: Pooled, average: Pooled, *, height: int = 400) -> go.Figure:
     """A map, its largest numbers and its means; each winner framed where it stood.
 
@@ -81,9 +80,8 @@ def pooling(values: Tensor, largest: Pooled, average: Pooled, *, height: int = 4
         average: average pooling of it.
         height: of the figure, in CSS pixels.
     """
-    few = values.numel() <= 144
     marks: tuple[Mark, ...] = ()
-    if few and largest.winners is not None:
+    if countable(values) and largest.winners is not None:
         places = {(int(row), int(column)) for row, column in largest.winners[0].reshape(-1, 2)}
         marks = tuple(Mark(row, column, 1, 1) for row, column in sorted(places))
     high = float(values.max())
@@ -141,7 +139,7 @@ def growth(view: Image.Image, grown: Sequence[Growth], names: Sequence[str], pla
             textposition=["inside" if step.size > 0.55 * widest else "outside" for step in grown[1:]],
             insidetextanchor="end",
             constraintext="none",
-            textfont={"size": FONT_SIZE - 2},
+            textfont={"size": FONT_SIZE - 1},
             cliponaxis=False,
             hovertemplate="%{y}: %{text}<extra></extra>",
         ),
@@ -183,10 +181,14 @@ def line(shared: SharedWeight, *, height: int = 210) -> go.Figure:
         ("error y − t", shared.errors),
     ]
     found = [
-        replace(grids.signed(title, values.unsqueeze(0), limit=max(1e-6, limit)), row=index // 2, column=index % 2)
+        replace(
+            grids.signed(title, values.unsqueeze(0), limit=max(1e-6, limit)),
+            band=(index // 2 / 2, (index // 2 + 1) / 2),
+            column=index % 2,
+        )
         for index, (title, values) in enumerate(rows)
     ]
-    return grids.board(found, widths=[1.2, 1], rows=2, height=height)
+    return grids.board(found, widths=[1.2, 1], height=height)
 
 
 def terms(shared: SharedWeight, *, height: int = 300) -> go.Figure:
@@ -212,6 +214,7 @@ def terms(shared: SharedWeight, *, height: int = 300) -> go.Figure:
         showgrid=False,
         tickvals=list(range(len(names))),
         ticktext=names,
+        tickfont={"size": FONT_SIZE},
         automargin=True,
     )
     figure.update_layout(margin_t=10)
@@ -262,6 +265,7 @@ def rectified(view: Rectified, *, height: int = 380) -> go.Figure:
             "domain": [2 / 3.05 + 0.06, 1],
             "anchor": "y3",
             "title": {"text": "value of a cell"},
+            "tickfont": {"size": FONT_SIZE - 1},
             "fixedrange": True,
         },
         yaxis3={
@@ -270,6 +274,7 @@ def rectified(view: Rectified, *, height: int = 380) -> go.Figure:
             "type": "log",
             "dtick": 1,
             "title": {"text": "cells"},
+            "tickfont": {"size": FONT_SIZE - 1},
             "fixedrange": True,
         },
         barmode="overlay",
@@ -287,14 +292,14 @@ def response(view: Image.Image, values: Tensor, unit: str, *, side: int) -> go.F
     return maps.row(panels, scale, side=side, height=420)
 
 
-def _bar(figure: go.Figure, start: float, length: float, level: float, tone: str, *, opacity: float) -> None:
+def _bar(figure: go.Figure, start: float, length: float, level: float, tone: str) -> None:
+    """A box with a pale ground, so that the number in it can be read on a light page and on a dark one."""
     figure.add_shape(
         type="rect",
         x0=start + 0.04,
         x1=start + length - 0.04,
         y0=level,
         y1=level + 0.8,
-        fillcolor=tone,
-        opacity=opacity,
-        line={"width": 0},
+        fillcolor=faint(tone, 0.3),
+        line={"color": tone, "width": 2},
     )

@@ -52,7 +52,7 @@ RELATIVE_SCALE = Scale("magnitude", 0.0, 1.0, RELATIVE)
 
 
 def over(picture: Image.Image, values: Tensor, scale: Scale, *, opacity: float, side: int) -> go.Figure:
-    """One map over the photograph, as large as its place; the colours are explained beneath it.
+    """One map over the photograph, as large as the page lets it be; the colours are explained beneath it.
 
     Args:
         picture: what the network sees, for people to look at.
@@ -61,13 +61,15 @@ def over(picture: Image.Image, values: Tensor, scale: Scale, *, opacity: float, 
         opacity: of the map, 0 to 1.
         side: pixels of the network's view along one edge.
     """
-    figure = maps.row([maps.Panel("", picture, values, opacity)], scale, side=side, height=440)
-    # A bar beside the map would take a quarter of its width.
-    figure.update_layout(coloraxis_showscale=False)
+    figure = maps.row([maps.Panel("", picture, values, opacity)], scale, side=side)
+    # No height: the map shall grow with the screen. A bar beside it would take a quarter of its width.
+    figure.update_layout(height=None, coloraxis_showscale=False, margin_t=0)
+    figure.update_xaxes(constraintoward="left")
+    figure.update_yaxes(constraintoward="top")
     return figure
 
 
-def settling(estimate: Running, *, unit: str, height: int = 210) -> go.Figure:
+def settling(estimate: Running, *, unit: str, height: int = 180) -> go.Figure:
     """How alike each frame of an estimate was to the one before.
 
     Args:
@@ -95,8 +97,11 @@ def settling(estimate: Running, *, unit: str, height: int = 210) -> go.Figure:
     return figure
 
 
-def walk(found: NoiseWalk, *, height: int = 420) -> go.Figure:
-    """The derivative at one pixel in red, green and blue, against the way from the picture to its noisy copy."""
+def walk(found: NoiseWalk) -> go.Figure:
+    """The derivative at one pixel in red, green and blue, against the way from the picture to its noisy copy.
+
+    It has no height of its own: it shall grow with the screen.
+    """
     figure = go.Figure()
     for channel, (name, colour) in enumerate(_COLOURS_OF_LIGHT):
         figure.add_trace(
@@ -110,8 +115,8 @@ def walk(found: NoiseWalk, *, height: int = 420) -> go.Figure:
             )
         )
     figure.add_hline(y=0, line={"color": MUTED, "width": 1})
-    plain(figure, height=height)
-    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.08, "x": 0}, margin={"t": 30, "l": 4})
+    plain(figure, height=420)
+    figure.update_layout(height=None, showlegend=True, legend={"orientation": "h", "y": 1.08, "x": 0}, margin={"t": 30, "l": 4})
     figure.update_xaxes(range=[0, 1], title_text="t: from the picture to its noisy copy", fixedrange=True)
     figure.update_yaxes(
         title_text="d logit / d pixel", fixedrange=True, gridcolor="rgba(128,128,128,0.25)", zeroline=False

@@ -1,6 +1,7 @@
 """A filter at work: the window on the picture, the products, the sum, and the output as far as it has come."""
 
 from dataclasses import replace
+from itertools import accumulate
 
 import plotly.graph_objects as go
 import torch
@@ -12,11 +13,15 @@ from convis_core.figures.grids import Grid, Mark
 from convis_core.results.convolution import Slide, Step
 
 _FEW = 9
-_CHANNELS = {1: ("",), 3: ("red", "green", "blue")}
+_COUNTABLE = 10
+"""A picture of more rows is a photograph: nobody counts on its cells."""
+_STRETCHABLE = 5
+"""Filters of more columns than this keep square cells: there would be no room for their numbers anyway."""
+_COLOURS = ("red", "green", "blue")
 
 
 def workbench(slide: Slide, step: Step, output: Tensor, *, height: int = 400) -> go.Figure:
-    """Picture, filter, products and output side by side, a row for each channel of the picture.
+    """Picture, filter, products and output: side by side for one channel, a column for each of several.
 
     Args:
         slide: what slides over what.
@@ -25,38 +30,57 @@ def workbench(slide: Slide, step: Step, output: Tensor, *, height: int = 400) ->
         height: of the figure, in CSS pixels.
     """
     channels = len(slide.picture)
-    names = _CHANNELS.get(channels, tuple(f"channel {index}" for index in range(channels)))
-    padded = functional.pad(slide.picture, [slide.padding] * 4)
-    high, wide = step.window.shape[1:]
+    outputs = _outputs(slide, step, output)
+    if channels == 1:
+        parts = [replace(grid, column=column) for column, grid in enumerate(_parts(slide, step, 0, ""))]
+        return grids.board([*parts, *outputs], widths=[3.0, 1.7, 1.7, 2.6], height=height)
+    names = _COLOURS if channels == 3 else tuple(f"channel {index}" for index in range(channels))
+    bands = _bands(slide, height)
+    # Fractions need wide cells to be read; whole numbers keep square ones.
+    wide = slide.picture.shape[1] > _COUNTABLE and slide.filters.shape[3] <= _STRETCHABLE
     found: list[Grid] = []
-    bright = float(slide.picture.max())
-    strong = float(slide.filters.abs().max())
-    most = float(step.products.abs().max())
-    for channel in range(channels):
-        picture = grids.grey(_titled("picture", names[channel]), padded[channel], high=bright)
-        window = Mark(step.top + slide.padding, step.left + slide.padding, high, wide)
+    for channel, name in enumerate(names):
+        picture, taps, products = _parts(slide, step, channel, name)
         found += [
-            replace(
-                picture,
-                row=channel,
-                marks=(*_frame(slide), window),
-                origin=(-slide.padding, -slide.padding),
-            ),
-            replace(
-                grids.signed(_titled(_filter_name(slide, step), names[channel]), step.weights[channel], limit=strong),
-                column=1,
-                row=channel,
-            ),
-            replace(
-                grids.signed("window × filter", step.products[channel], limit=max(1e-6, most)),
-                column=2,
-                row=channel,
-                below=f"sum {grids.number(float(step.channel_sums[channel]))}",
-            ),
+            replace(picture, column=channel, band=bands[0]),
+            replace(taps, column=channel, band=bands[1], stretched=wide),
+            replace(products, column=channel, band=bands[2], stretched=wide),
         ]
-    found += _outputs(slide, step, output)
-    widths = [3.0, 1.7, 1.7, 2.6] if channels == 1 else [1.6, 1.2, 1.2, 2.2]
-    return grids.board(found, widths=widths, rows=max(channels, len(slide.filters)), height=height)
+    count = len(outputs)
+    found += [
+        replace(grid, column=channels, band=(index / count, (index + 1) / count)) for index, grid in enumerate(outputs)
+    ]
+    return grids.board(found, widths=[*[1.0] * channels, 1.15], height=height)
+
+
+def _parts(slide: Slide, step: Step, channel: int, name: str) -> tuple[Grid, Grid, Grid]:
+    """A channel of the picture, the filter that lies on it, and their products."""
+    high, wide = step.window.shape[1:]
+    padded = functional.pad(slide.picture, [slide.padding] * 4)[channel]
+    window = Mark(step.top + slide.padding, step.left + slide.padding, high, wide)
+    picture = grids.grey(_titled("picture", name), padded, high=float(slide.picture.max()))
+    taps = grids.signed(
+        _titled(_filter_name(slide, step), name), step.weights[channel], limit=float(slide.filters.abs().max())
+    )
+    products = grids.signed(
+        "window × filter", step.products[channel], limit=max(1e-6, float(step.products.abs().max()))
+    )
+    return (
+        replace(picture, marks=(*_frame(slide), window), origin=(-slide.padding, -slide.padding)),
+        taps,
+        replace(products, below=f"sum {grids.number(float(step.channel_sums[channel]))}"),
+    )
+
+
+def _bands(slide: Slide, height: int) -> tuple[tuple[float, float], ...]:
+    """From top to bottom: the picture, the filter, the products; cells of one size where all can be counted."""
+    taps = slide.filters.shape[2]
+    rows = slide.picture.shape[1] + 2 * slide.padding
+    shares = (rows if rows <= _COUNTABLE else 1.4 * taps, taps, taps)
+    extras = (grids.ROOF + grids.SILL, grids.ROOF + grids.SILL, grids.ROOF + grids.FOOT)
+    cell = (height - sum(extras)) / sum(shares)
+    ends = list(accumulate((share * cell + extra) / height for share, extra in zip(shares, extras, strict=True)))
+    return tuple(zip([0.0, *ends[:-1]], ends, strict=True))
 
 
 def so_far(step: Step, output: Tensor) -> Tensor:
@@ -84,7 +108,7 @@ def _outputs(slide: Slide, step: Step, output: Tensor) -> list[Grid]:
         title = "output" if filters == 1 else f"output of filter {index + 1}"
         marks = (Mark(step.row, step.column, 1, 1),) if index == step.filter else ()
         grid = grids.signed(title, shown[index], limit=limit)
-        found.append(replace(grid, column=3, row=-1 if filters == 1 else index, marks=marks))
+        found.append(replace(grid, column=3, marks=marks))
     return found
 
 

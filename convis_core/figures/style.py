@@ -93,6 +93,12 @@ def data_uri(picture: Image.Image, *, lossless: bool = False) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
+def faint(tone: str, opacity: float) -> str:
+    """A colour such as "#0072B2" made see-through: a ground on which ink is read in either theme."""
+    parts = ",".join(str(int(tone[start : start + 2], 16)) for start in (1, 3, 5))
+    return f"rgba({parts},{opacity})"
+
+
 def plain(figure: go.Figure, *, height: int) -> go.Figure:
     """Clear background, no margins to speak of, readable type."""
     figure.update_layout(
@@ -102,6 +108,7 @@ def plain(figure: go.Figure, *, height: int) -> go.Figure:
         plot_bgcolor=CLEAR,
         font={"size": FONT_SIZE},
         hoverlabel={"font": {"size": FONT_SIZE}},
+        legend={"font": {"size": FONT_SIZE}},
         dragmode=False,
         showlegend=False,
     )

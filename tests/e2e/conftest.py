@@ -97,7 +97,7 @@ def server(start_server: Callable[[], str]) -> str:
     return start_server()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def watched(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """A server whose board and processor can be looked at from outside."""
     with watched_server(tmp_path_factory.mktemp("watched")) as server:

@@ -1,13 +1,13 @@
 """The occlusion page in a browser: one computation whatever the hand on the slider does, and a Stop that stops."""
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from convis_core import incremental
 from convis_core._cores import lane_count
 from tests.e2e.watching import Watched, wait_until
 
@@ -16,6 +16,14 @@ Settle = Callable[[Page], None]
 
 LONG = 60_000
 """Milliseconds that a slow machine may take for a map."""
+
+
+def how_much_slower() -> float:
+    """By how much work takes longer here than its processor time, because others want the cores too."""
+    clock, own = time.perf_counter(), time.thread_time()
+    while time.thread_time() < own + 0.3:
+        pass
+    return (time.perf_counter() - clock) / (time.thread_time() - own)
 
 
 def begin_if_asked(page: Page) -> None:
@@ -67,13 +75,13 @@ def test_stop_stops_the_processor_within_a_second_and_what_there_is_stays(watche
     expect(map_shown).to_be_visible(timeout=LONG)
     assert watched.computations() == 1
 
-    busy = [incremental.measured_pace() for _ in range(5)]
+    slower = how_much_slower()
     tab.locator(".st-key-occlusion_map_stop button").click()
     before = watched.cpu()
     assert wait_until(lambda: watched.computations() == 0, 15), "the computation goes on"
     # A second of every core. Where other processes hold the cores, it is their time that is counted, not the clock's,
     # and as much more of it as everything takes longer there.
-    assert watched.cpu() - before <= lane_count() * max(1.0, *busy)
+    assert watched.cpu() - before <= lane_count() * slower
     assert wait_until(lambda: watched.cpu_share(0.5) < 0.1, 15), "something goes on"
     expect(tab.get_by_text("This is partial")).to_be_visible()
     expect(map_shown).to_be_visible()
