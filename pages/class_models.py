@@ -5,7 +5,7 @@ import streamlit as st
 from convis_core import class_models
 from convis_core.errors import ConvisError
 from convis_core.figures.scores import percent
-from pages._shared import layout, text
+from pages._shared import layout, navigation, text
 from pages._shared.context import Context, shared_context
 from pages._shared.rooms import class_models_draw, class_models_inside, class_models_others, class_models_pair
 
@@ -37,6 +37,7 @@ def explore(context: Context) -> None:
 
 
 context = shared_context()
+st.html(navigation.ASSETS / "css" / "class_models.css")
 layout.header(context, "Class models", "What does the network think a class looks like? Let it draw one.")
 explore(context)
 modern = class_models.MODERN

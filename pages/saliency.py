@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages._shared import layout, text
+from pages._shared import layout, navigation, text
 from pages._shared.context import Context, shared_context
 from pages._shared.rooms import (
     saliency_compare,
@@ -39,6 +39,7 @@ def explore(context: Context) -> None:
     SECTIONS[chosen or "One map"](context)
 
 
+st.html(navigation.ASSETS / "css" / "saliency.css")
 context = shared_context()
 layout.header(context, "Saliency", "Which pixels would change the score if they changed a little?")
 explore(context)

@@ -36,8 +36,8 @@ def _square(side: int, first: int, last: int) -> Rows:
 
 
 GRIDS: tuple[Grid, ...] = (
-    Grid("vertical", "Lighter left, darker right", ((10.0,) * 3 + (0.0,) * 3,) * 6),
-    Grid("horizontal", "Lighter above, darker below", ((10.0,) * 6,) * 3 + ((0.0,) * 6,) * 3),
+    Grid("vertical", "Light left, dark right", ((10.0,) * 3 + (0.0,) * 3,) * 6),
+    Grid("horizontal", "Light above, dark below", ((10.0,) * 6,) * 3 + ((0.0,) * 6,) * 3),
     Grid("square", "A bright square", _square(8, 2, 6)),
     Grid(
         "diagonal",

@@ -12,7 +12,8 @@ from convis_core.results.architecture import Block, LayerRow
 COLUMNS = 6
 """More layers than this in a row are not drawn: the boxes could not be read."""
 _ENTRY = ""
-_WIDE, _HIGH = 0.84, 0.56
+_FEWEST = 4
+_WIDE, _HIGH = 0.86, 0.66
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class _Edge:
     lane: float
 
 
-def graph(parts: Sequence[Block], rows: Mapping[str, LayerRow], *, entry: str, lane_height: int = 78) -> go.Figure:
+def graph(parts: Sequence[Block], rows: Mapping[str, LayerRow], *, entry: str, lane_height: int = 84) -> go.Figure:
     """The layers of a block and how they are joined.
 
     Args:
@@ -50,7 +51,8 @@ def graph(parts: Sequence[Block], rows: Mapping[str, LayerRow], *, entry: str, l
     figure.update_layout(
         hovermode="closest", hoverdistance=60, hoverlabel={"bgcolor": "#16212B", "font": {"color": "#FFFFFF"}}
     )
-    figure.update_xaxes(visible=False, range=[-0.5, COLUMNS + 0.5], fixedrange=True)
+    last = max(_FEWEST, *columns.values())
+    figure.update_xaxes(visible=False, range=[-0.5, last + 0.5], fixedrange=True)
     figure.update_yaxes(visible=False, range=[max(levels) + 0.55, min(levels) - 0.55], fixedrange=True)
     return figure
 

@@ -14,6 +14,8 @@ from convis_core.figures.style import ACCENT, CATEGORICAL, FONT_SIZE, MUTED, pla
 from convis_core.results import Moment, Recognition
 
 _GRID = "rgba(128,128,128,0.25)"
+_TICKS = {"size": FONT_SIZE - 1}
+"""Said for each axis: Streamlit's theme would make them smaller."""
 LINES = (ACCENT, CATEGORICAL[5])
 """Colours of the first and the second run, wherever two stand side by side."""
 
@@ -61,9 +63,9 @@ def climb(runs: Sequence[Run], *, total: int, at: int | None = None, height: int
             figure.add_trace(_line(steps, values, colour, f"{run.name}<br>step %{{x}}: {said}<extra></extra>"), row, 1)
     _mark(figure, at)
     plain(figure, height=height)
-    figure.update_xaxes(range=[0, 1.02 * total], gridcolor=_GRID, zeroline=False, fixedrange=True)
+    figure.update_xaxes(range=[0, 1.02 * total], gridcolor=_GRID, zeroline=False, fixedrange=True, tickfont=_TICKS)
     figure.update_xaxes(title_text="step", row=2, col=1)
-    figure.update_yaxes(gridcolor=_GRID, zeroline=False, fixedrange=True, automargin=True)
+    figure.update_yaxes(gridcolor=_GRID, zeroline=False, fixedrange=True, tickfont=_TICKS, automargin=True)
     figure.update_yaxes(title_text="logit", row=1, col=1)
     figure.update_yaxes(title_text="probability", range=[-0.02, 1.05], tickformat=".0%", row=2, col=1)
     return figure
@@ -83,8 +85,12 @@ def score(film: Sequence[Moment], *, total: int, unit: str, at: int | None = Non
     figure = go.Figure(_line(steps, values, ACCENT, f"step %{{x}}: {unit} %{{y:.3g}}<extra></extra>"))
     _mark(figure, at)
     plain(figure, height=height)
-    figure.update_xaxes(title_text="step", range=[0, 1.02 * total], gridcolor=_GRID, zeroline=False, fixedrange=True)
-    figure.update_yaxes(title_text=unit, gridcolor=_GRID, zeroline=False, fixedrange=True, automargin=True)
+    figure.update_xaxes(
+        title_text="step", range=[0, 1.02 * total], gridcolor=_GRID, zeroline=False, fixedrange=True, tickfont=_TICKS
+    )
+    figure.update_yaxes(
+        title_text=unit, gridcolor=_GRID, zeroline=False, fixedrange=True, tickfont=_TICKS, automargin=True
+    )
     return figure
 
 

@@ -103,6 +103,8 @@ def before_and_after(ablation: Ablation, *, target: int, height: int = 440) -> g
             text=[percent(value) for value in values],
             textposition="outside",
             textfont={"size": FONT_SIZE},
+            # Else the numbers shrink with the bars.
+            constraintext="none",
             cliponaxis=False,
             customdata=[float(prediction.logits[index]) for index in found],
             hovertemplate="%{y}, " + label + ": %{text}<br>logit %{customdata:.2f}<extra></extra>",
@@ -186,6 +188,9 @@ def norms(kernels: Filters, *, chosen: int, height: int = 260) -> go.Figure:
     figure.update_layout(bargap=0 if len(order) > 64 else 0.15, margin={"l": 0, "r": 0, "t": 8, "b": 0})
     figure.update_xaxes(title_text="filters, largest norm first", fixedrange=True, showgrid=False, automargin=True)
     figure.update_yaxes(title_text="norm", fixedrange=True, rangemode="tozero", automargin=True)
+    # Streamlit's theme would make them smaller.
+    figure.update_xaxes(tickfont={"size": FONT_SIZE - 1})
+    figure.update_yaxes(tickfont={"size": FONT_SIZE - 1})
     return figure
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from torch import Tensor
 
-from convis_core.figures.style import CATEGORICAL, COLOURS, FONT_SIZE, plain
+from convis_core.figures.style import CATEGORICAL, COLOURS, plain
 
 GREYS = tuple(f"rgb({level},{level},{level})" for level in range(30, 256, 25))
 WINDOW = CATEGORICAL[5]
@@ -17,8 +17,8 @@ _WIDTH = 900
 """CSS pixels that a board is wide on a laptop; on a larger screen numbers only get more room."""
 ROOF, FOOT, SILL = 30, 30, 6
 """CSS pixels for a grid's title, for the line below it, and in place of that line where there is none."""
-_SMALLEST = 8.5
-"""Type smaller than this is left away: hovering shows the number."""
+_SMALLEST, _LARGEST = 8.5, 20
+"""Type smaller than this is left away: hovering shows the number. Nor does it grow beyond what a projector asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def _cells(grid: Grid, name: str, across: float, down: float) -> go.Heatmap:
     values = grid.values.double().numpy()
     texts = grid.texts or [["" if np.isnan(value) else number(value) for value in row] for row in values]
     longest = max((len(re.sub("<[^>]*>", "", text)) for row in texts for text in row), default=1)
-    size = min(FONT_SIZE + 1, down * 0.52, across * 1.5 / max(1, longest))
+    size = min(_LARGEST, down * 0.52, across * 1.5 / max(1, longest))
     readable = size >= _SMALLEST
     top, left = grid.origin
     rows, columns = np.indices(values.shape)

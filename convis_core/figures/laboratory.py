@@ -262,7 +262,7 @@ def rectified(view: Rectified, *, height: int = 380) -> go.Figure:
         )
     figure.update_layout(
         xaxis3={
-            "domain": [2 / 3.05 + 0.06, 1],
+            "domain": [2 / 3.05 + 0.09, 1],
             "anchor": "y3",
             "title": {"text": "value of a cell"},
             "tickfont": {"size": FONT_SIZE - 1},

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from convis_core.figures import maps
-from convis_core.figures.style import ACCENT, CATEGORICAL, MUTED, Scale, magnitude_scale, plain, signed_scale
+from convis_core.figures.style import ACCENT, CATEGORICAL, FONT_SIZE, MUTED, Scale, magnitude_scale, plain, signed_scale
 from convis_core.results import DeletionInsertion, NoiseWalk, Running, WeightRandomisation
 
 UNITS = {
@@ -29,6 +29,10 @@ HARDLY = 0.99
 """From this correlation on, two frames can hardly be told apart."""
 _NEVER_NEGATIVE = {"SmoothGrad squared", "VarGrad", "SmoothGrad of magnitudes"}
 _COLOURS_OF_LIGHT = (("red", CATEGORICAL[5]), ("green", CATEGORICAL[2]), ("blue", CATEGORICAL[0]))
+_LEGEND = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "font": {"size": FONT_SIZE}}
+# At the right there is room for half of the last number.
+_MARGIN = {"t": 30, "l": 4, "r": 18}
+_AXIS = {"tickfont": {"size": FONT_SIZE - 1}, "title_font": {"size": FONT_SIZE}}
 
 
 def map_scale(values: Tensor, method: str, *, with_sign: bool, percentile: float) -> Scale:
@@ -94,6 +98,8 @@ def settling(estimate: Running, *, unit: str, height: int = 180) -> go.Figure:
     figure.update_layout(margin={"l": 4, "r": 8, "t": 8, "b": 4})
     figure.update_xaxes(range=[0, estimate.total * 1.03], title_text=unit, fixedrange=True, showgrid=False)
     figure.update_yaxes(range=[lowest - 0.02, 1.01], fixedrange=True, gridcolor="rgba(128,128,128,0.25)", nticks=4)
+    figure.update_xaxes(**_AXIS)
+    figure.update_yaxes(**_AXIS)
     return figure
 
 
@@ -116,21 +122,25 @@ def walk(found: NoiseWalk) -> go.Figure:
         )
     figure.add_hline(y=0, line={"color": MUTED, "width": 1})
     plain(figure, height=420)
-    figure.update_layout(height=None, showlegend=True, legend={"orientation": "h", "y": 1.08, "x": 0}, margin={"t": 30, "l": 4})
-    figure.update_xaxes(range=[0, 1], title_text="t: from the picture to its noisy copy", fixedrange=True)
+    figure.update_layout(height=None, showlegend=True, legend=_LEGEND, margin=_MARGIN)
+    figure.update_xaxes(range=[0, 1], dtick=0.2, title_text="t: from the picture to its noisy copy", fixedrange=True)
     figure.update_yaxes(
         title_text="d logit / d pixel", fixedrange=True, gridcolor="rgba(128,128,128,0.25)", zeroline=False
     )
+    figure.update_xaxes(**_AXIS)
+    figure.update_yaxes(**_AXIS)
     return figure
 
 
-def curves(found: DeletionInsertion, *, inserting: bool, height: int = 380) -> go.Figure:
+def curves(found: DeletionInsertion, *, inserting: bool) -> go.Figure:
     """P(class) against the share of the pixels deleted or inserted: the attribution's order and random ones.
 
     Args:
         found: the curves; what is pending is left out.
         inserting: the insertion rather than the deletion.
-        height: of the figure, in CSS pixels.
+
+    Returns:
+        A figure without a height of its own: it shall grow with the screen. Both have the same axes.
     """
     own = found.insertion if inserting else found.deletion
     random = found.random_insertion if inserting else found.random_deletion
@@ -159,13 +169,20 @@ def curves(found: DeletionInsertion, *, inserting: bool, height: int = 380) -> g
             hovertemplate="%{x:.0f} % of the pixels: %{y:.1%}<extra></extra>",
         )
     )
-    plain(figure, height=height)
-    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.1, "x": 0}, margin={"t": 30, "l": 4})
+    plain(figure, height=420)
+    figure.update_layout(height=None, showlegend=True, legend=_LEGEND, margin=_MARGIN)
     doing = "inserted" if inserting else "deleted"
-    figure.update_xaxes(range=[0, 100], title_text=f"% of the pixels {doing}, most important first", fixedrange=True)
+    figure.update_xaxes(range=[0, 100], dtick=25, title_text=f"% of the pixels {doing}, most important first")
+    figure.update_xaxes(fixedrange=True)
     figure.update_yaxes(
-        rangemode="tozero", tickformat=".0%", title_text="P(class)", fixedrange=True, gridcolor="rgba(128,128,128,0.25)"
+        range=[0, 1.05 * _highest(found)],
+        tickformat=".0%",
+        title_text="P(class)",
+        fixedrange=True,
+        gridcolor="rgba(128,128,128,0.25)",
     )
+    figure.update_xaxes(**_AXIS)
+    figure.update_yaxes(**_AXIS)
     return figure
 
 
@@ -191,7 +208,7 @@ def likeness(found: WeightRandomisation, *, height: int = 380) -> go.Figure:
         )
     figure.add_hline(y=0, line={"color": MUTED, "width": 1})
     plain(figure, height=height)
-    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.1, "x": 0}, margin={"t": 30, "l": 4})
+    figure.update_layout(showlegend=True, legend=_LEGEND, margin=_MARGIN)
     figure.update_xaxes(
         range=[-0.4, found.total + 0.4],
         title_text="weights random from the output down to this layer",
@@ -199,7 +216,15 @@ def likeness(found: WeightRandomisation, *, height: int = 380) -> go.Figure:
         tickangle=-40,
     )
     figure.update_yaxes(range=[-0.25, 1.05], fixedrange=True, gridcolor="rgba(128,128,128,0.25)")
+    figure.update_xaxes(**_AXIS)
+    figure.update_yaxes(**_AXIS)
     return figure
+
+
+def _highest(found: DeletionInsertion) -> float:
+    """The highest probability that is known, of all curves."""
+    every = (found.deletion, found.insertion, found.random_deletion, found.random_insertion)
+    return max((value for curve in every for value in curve.flatten().tolist() if math.isfinite(value)), default=1.0)
 
 
 def agreement_words(value: float, unit: str) -> str:

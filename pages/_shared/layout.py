@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable
+from typing import Literal
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -64,7 +65,7 @@ def figure(
     """A figure with its caption.
 
     Args:
-        chart: from ``convis_core.figures``.
+        chart: from ``convis_core.figures``; one without a height of its own gets that of the page's stylesheet.
         key: unique in the whole app.
         caption: makes sense alone; read out in place of the figure unless ``alt`` is given.
         alt: what the figure shows, for those who cannot see it.
@@ -76,13 +77,14 @@ def figure(
     if presenting():
         type_face["size"] = _PRESENT_FONT
         chart.update_traces(textfont_size=_PRESENT_FONT, selector={"type": "bar"})
-    chart.update_layout(font=type_face)
+    chart.update_layout(font=type_face, legend_font=type_face)
     chart.update_annotations(font=type_face)
     chart.update_xaxes(tickfont=type_face, title_font=type_face)
     chart.update_yaxes(tickfont=type_face, title_font=type_face)
     chart.update_coloraxes(colorbar_tickfont=type_face, colorbar_title_font=type_face)
     if on_pick is None:
-        st.plotly_chart(chart, key=key, width="stretch", config=_CONFIG, alt=alt or caption)
+        height: Literal["stretch", "content"] = "stretch" if chart.layout.height is None else "content"
+        st.plotly_chart(chart, key=key, width="stretch", height=height, config=_CONFIG, alt=alt or caption)
     else:
         pick, told = on_pick, alt or caption
 

@@ -92,6 +92,8 @@ def _status(slot: str, job: Job[F]) -> None:
                 st.rerun()
         elif job.done:
             st.markdown(f":material/check_circle: Computed in {seconds(job.elapsed)}.", width="stretch")
+        elif st.session_state.get(f"{slot}_stopped") == job.key:
+            st.progress(job.progress or 0.0, text="Stopping; the piece that has begun is computed to its end.")
         else:
             st.progress(job.progress or 0.0, text=_progress(job))
             st.button("Stop", key=f"{slot}_stop", icon=":material/stop:", on_click=_stop, args=(slot, job))

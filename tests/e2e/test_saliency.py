@@ -41,3 +41,18 @@ def test_the_running_estimate_moves_stops_and_goes_on(server: str, tab: Page, se
     assert copies(tab) == stopped
     tab.locator(".st-key-saliency_live_again button").click()
     assert wait_for(tab, stopped + 1) > stopped
+
+
+@pytest.mark.parametrize(("width", "height", "least"), [(1280, 800, 420), (1920, 1080, 640)])
+def test_the_map_fills_the_screen_with_its_sentence_in_sight(
+    server: str, tab: Page, settle: Settle, width: int, height: int, least: int
+):
+    tab.set_viewport_size({"width": width, "height": height})
+    tab.goto(f"{server}/saliency?saliency_samples=4")
+    expect(tab.get_by_text("4 of 4 noisy copies")).to_be_visible(timeout=60_000)
+    settle(tab)
+    drawn = tab.locator(".st-key-saliency_map .hm image").bounding_box()
+    said = tab.locator("[data-testid=stMain] h4").bounding_box()
+    assert drawn and said
+    assert min(drawn["width"], drawn["height"]) >= least
+    assert max(drawn["y"] + drawn["height"], said["y"] + said["height"]) <= height

@@ -59,6 +59,15 @@ def test_the_table_adds_up_and_can_be_taken_home(open_page):
     assert "**4,652,008 parameters**, exactly what the model holds" in sentences(app)
 
 
+def test_the_table_is_sorted_without_a_pointer(open_page):
+    app = open_page("architecture", {"architecture_view": "All layers"})
+    order = app.dataframe[0].value["layer"].tolist()
+    app.selectbox(key="architecture_order").set_value("multiply-adds").run()
+    table = app.dataframe[0].value
+    assert table["multiply-adds"].is_monotonic_decreasing and sorted(table["layer"]) == sorted(order)
+    assert table["layer"].tolist() != order
+
+
 def test_the_costs_name_the_heaviest_block(open_page):
     app = open_page("architecture", {"architecture_view": "Where the cost is"})
     assert "**classifier** alone holds 27.5 %" in sentences(app)

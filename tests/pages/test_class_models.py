@@ -1,13 +1,16 @@
 """Class models without a browser: every section, the address, drawing, going on, and what the sentences say."""
 
+import base64
+import io
 import json
 
 import pytest
+from PIL import Image
 
-from convis_core import models
+from convis_core import images, models
 from convis_core.figures.scores import percent
 from pages._shared.rooms import class_models_controls as controls
-from pages._shared.rooms import class_models_draw, class_models_gallery, class_models_pair
+from pages._shared.rooms import class_models_draw, class_models_gallery, class_models_others, class_models_pair
 
 PRESETS = dict(controls.class_models.PRESETS)
 
@@ -109,8 +112,6 @@ def test_pairs_differ_in_one_thing_and_keep_seed_and_steps(open_page, pair):
 @pytest.fixture
 def gallery(tmp_path, monkeypatch):
     """A gallery with one picture, of noise."""
-    from PIL import Image
-
     Image.effect_noise((224, 224), 60).convert("RGB").save(tmp_path / "zebra.png")
     entry = {
         "name": "zebra",
@@ -168,6 +169,23 @@ def test_a_dream_is_drawn_on_the_picture(open_page):
     button(app, "class_models_dream_begin").click().run()
     assert not app.exception and not app.error
     assert "4 steps in 2 sizes" in sentence(app)
+
+
+def test_the_gallery_plays_its_films_and_stands_still_on_demand(open_page):
+    def frames(app) -> list[int]:
+        addresses = [image.url for block in app.get("image") for image in block.proto.imgs]
+        films = [address.partition(";base64,")[2] for address in addresses if address.startswith("data:image/")]
+        return [getattr(Image.open(io.BytesIO(base64.b64decode(film))), "n_frames", 1) for film in films]
+
+    assert frames(opened(open_page)) == [32] * 4
+    assert frames(opened(open_page, still="true")) == [1] * 4
+
+
+def test_a_picture_of_the_gallery_is_judged_as_it_was_drawn():
+    exhibit = class_models_gallery.exhibits()[0]
+    loaded = class_models_others._loaded(exhibit.best.read_bytes())
+    drawn = Image.open(exhibit.best).convert("RGB")
+    assert (images.to_image(loaded).tobytes(), loaded.shape) == (drawn.tobytes(), (3, *drawn.size))
 
 
 def test_the_gallery_that_was_built_is_the_articles_four():

@@ -3,6 +3,9 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from convis_core import architecture, convolution
+from pages._shared.rooms import convolution_field
+
 EXPERIMENTS = (
     "Slide a filter",
     "Three channels",
@@ -162,3 +165,19 @@ def test_relu_says_how_much_it_silences(open_page):
     assert "of the cells were negative" in sentences(app)
     app.selectbox(key="convolution_relu_filter").set_value("Box blur").run()
     assert "**0.0 %** of the cells" in sentences(app), "a mean of brightness is never negative"
+
+
+def test_the_button_lays_out_the_vgg16_that_the_architecture_page_describes():
+    rows = architecture.describe(architecture.blueprint("vgg16"))
+    words = {"convolution": "c", "max pool": "p"}
+    written = [f"{words[row.kind]}{row.kernel[0]}" for row in rows if row.kind in words and row.kernel]
+    assert convolution_field._VGG.split() == written
+
+
+def test_the_thirds_that_the_text_speaks_of():
+    found = convolution.find_corners(convolution.get_grid("square").picture()[0])
+    strongest = float(found.vertical.max())
+    row, column = found.corners.nonzero()[0].tolist()
+    single = [float(edges[row, column]) / strongest for edges in (found.vertical, found.horizontal)]
+    assert single == pytest.approx([2 / 3, 2 / 3])
+    assert float(found.corners[row, column]) / strongest == pytest.approx(1 / 3)

@@ -1,11 +1,14 @@
 """The saliency page without a browser: every section from its link, and what the sentences say."""
 
+import runpy
+
 import pytest
 import torch
 
 from convis_core import attribution, gradients, images, models, predict
 from convis_core.figures.scores import percent
 from convis_core.results import ClassSwap, DeletionInsertion, DeletionInsertionSpec, WeightRandomisation
+from pages._shared import layout
 from pages._shared.rooms import (
     saliency_compare,
     saliency_curves,
@@ -75,6 +78,14 @@ def test_smoothgrad_says_how_much_it_still_changes(open_page):
     app = opened(open_page, samples="12")
     words = " ".join(block.value for block in app.markdown)
     assert "**12 of 12** noisy copies" in words and "correlation 0." in words
+
+
+def test_the_seed_and_the_pairs_of_the_link_decide_the_noise(open_page):
+    apps = [opened(open_page), opened(open_page, seed="7"), opened(open_page, antithetic="true")]
+    assert not any(app.exception for app in apps)
+    assert [app.session_state["saliency_seed"] for app in apps] == [0, 7, 0]
+    assert [app.session_state["saliency_antithetic"] for app in apps] == [False, False, True]
+    assert len({sentence(app) for app in apps}) == 3
 
 
 def test_another_class_is_another_map(open_page):
@@ -167,6 +178,38 @@ def test_the_object_is_cut_out(open_page):
     assert "of the picture" in sentence(app)
     titles = " ".join(block.value for block in app.markdown)
     assert all(step in titles for step in ("1. The map", "2. The seeds", "3. The mask", "Cut-out", "Outline"))
+
+
+@pytest.fixture
+def scripts(monkeypatch):
+    """The recipes that are offered, by the key of their button."""
+    found = {}
+
+    def note(label, content, file_name, *, key):
+        if file_name.endswith(".py"):
+            found[key] = content.decode()
+
+    monkeypatch.setattr(layout, "download", note)
+    return found
+
+
+def run(script, folder):
+    (folder / "recipe.py").write_text(script)
+    return runpy.run_path(str(folder / "recipe.py"))
+
+
+def test_the_recipe_of_the_cut_out_cuts_the_same(open_page, scripts, tmp_path):
+    app = opened(open_page, "Segment", method="Saliency", upper="90", rounds="2")
+    ran = run(scripts["saliency_cut_recipe"], tmp_path)
+    assert percent(ran["result"].share()) in sentence(app)
+    assert ran["result"].spec.foreground_percentile == 90 and ran["result"].spec.iterations == 2
+
+
+def test_the_recipe_of_the_curves_draws_the_same(open_page, short, scripts, tmp_path):
+    app = opened(open_page, "Should you believe it?", method="Saliency")
+    ran = run(scripts["saliency_curves_recipe"], tmp_path)
+    assert f"{ran['result'].deletion_auc():.3f}" in sentence(app)
+    assert f"{ran['result'].random_insertion_auc():.3f}" in sentence(app)
 
 
 @pytest.mark.parametrize("check", saliency_trust.CHECKS)

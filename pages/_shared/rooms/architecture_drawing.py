@@ -121,7 +121,7 @@ def _output(context: Context, block: Block) -> None:
     if maps is not None:
         st.page_link(
             maps.path,
-            label="See every channel in Feature maps",
+            label="See all its channels",
             icon=maps.icon,
             query_params={
                 **st.query_params.to_dict(),

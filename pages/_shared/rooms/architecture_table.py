@@ -9,6 +9,7 @@ from pages._shared import layout
 from pages._shared.context import Context
 from pages._shared.rooms import architecture_parts as parts
 
+_EXECUTION = "in order of execution"
 _HELP = {
     "layer": "Name of the layer, as torchvision calls it.",
     "kernel": "Rows × columns of the window.",
@@ -30,6 +31,39 @@ def draw(context: Context) -> None:
     model = context.model
     rows, total = parts.rows(model.spec.id), parts.totals(model.spec.id)
     cells = [_cells(row) for row in rows]
+    board, sums, below = st.container(), st.container(), st.container(horizontal=True, vertical_alignment="bottom")
+    order = str(
+        below.selectbox(
+            "Largest first",
+            [_EXECUTION, *(name for name, example in cells[0].items() if isinstance(example, int))],
+            key="architecture_order",
+            bind="query-params",
+            persist_state="session",
+            width=280,
+            help="By which column the rows are sorted. Clicking a column's head sorts, too; the keyboard cannot click.",
+        )
+    )
+    shown = cells if order == _EXECUTION else sorted(cells, key=lambda row: -int(row[order]))
+    with board:
+        _show(shown, model.spec.label)
+    held = sum(parameter.numel() for parameter in model.module.parameters())
+    agrees = "exactly what the model holds" if held == total.parameters else f"while the model holds {held:,}"
+    with sums:
+        layout.sentence(
+            f"The rows add up to **{total.parameters:,} parameters**, {agrees} ({total.weights:,} weights and "
+            f"{total.biases:,} biases), to **{total.macs:,} multiply-adds** and to "
+            f"{bytes_text(total.activation_bytes)} of outputs."
+        )
+    with below:
+        layout.download(
+            "Table (CSV)",
+            export.csv(list(cells[0]), (list(row.values()) for row in cells), context.recipe("architecture.describe")),
+            f"layers-{model.spec.id}.csv",
+            key="architecture_csv",
+        )
+
+
+def _show(cells: list[dict[str, str | int]], network: str) -> None:
     st.dataframe(
         {name: [row[name] for row in cells] for name in cells[0]},
         hide_index=True,
@@ -41,24 +75,11 @@ def draw(context: Context) -> None:
             else st.column_config.TextColumn(name, pinned=name == "layer", help=_HELP.get(name, "What the layer does."))
             for name, example in cells[0].items()
         },
-        alt=f"All layers of {model.spec.label} with their sizes and costs",
+        alt=f"All layers of {network} with their sizes and costs",
     )
     st.caption(
-        f"All {len(rows)} layers of {model.spec.label} in order of execution. Click a column's head to sort by it; the "
-        "magnifying glass searches."
-    )
-    held = sum(parameter.numel() for parameter in model.module.parameters())
-    agrees = "exactly what the model holds" if held == total.parameters else f"while the model holds {held:,}"
-    layout.sentence(
-        f"The rows add up to **{total.parameters:,} parameters**, {agrees} ({total.weights:,} weights and "
-        f"{total.biases:,} biases), to **{total.macs:,} multiply-adds** and to "
-        f"{bytes_text(total.activation_bytes)} of outputs."
-    )
-    layout.download(
-        "Table (CSV)",
-        export.csv(list(cells[0]), (list(row.values()) for row in cells), context.recipe("architecture.describe")),
-        f"layers-{model.spec.id}.csv",
-        key="architecture_csv",
+        f"All {len(cells)} layers of {network}. Click a column's head to sort by it; the magnifying glass searches; "
+        "further right: memory, receptive field and jump."
     )
 
 

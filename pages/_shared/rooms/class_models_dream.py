@@ -33,11 +33,11 @@ def draw(context: Context) -> None:
             )
         )
         side = model.input_size * _SIZES[size] // 2
-        spec = _spec()
         objective = Layer(name)
         begin = pickers.agreed(
             "class_models_dream", repr((model.spec.id, context.picture_id, objective)), "Let it dream"
         )
+        spec = _spec()
     with answer:
         if not begin:
             layout.sentence(f"What does **{name}** see in **{context.caption}**? Let it have more of that.")
@@ -55,9 +55,8 @@ def draw(context: Context) -> None:
         )
         if job.done and job.frame is not None:
             dreamt = job.frame
-            layout.sentence(
-                f"{dreamt.step} steps in {dreamt.octave + 1} sizes: more of what **{name}** already saw there."
-            )
+            sizes = "one size" if dreamt.octave == 0 else f"{dreamt.octave + 1} sizes"
+            layout.sentence(f"{dreamt.step} steps in {sizes}: more of what **{name}** already saw there.")
             layout.download(
                 "Dream (PNG)",
                 export.png(
@@ -109,11 +108,11 @@ def _spec() -> DreamSpec:
 
 def _show(context: Context, frame: DreamFrame, job: Job[DreamFrame], spec: DreamSpec) -> None:
     dreamt, beside = st.columns([1.6, 1])
-    dreamt.image(
+    dreamt.container(key="class_models_frame_dream").image(
         images.to_image(frame.image).resize((_SHOWN, _SHOWN), Image.Resampling.BICUBIC),
         width="stretch",
         alt=f"{context.caption}, dreamt by the network",
     )
     beside.image(context.view(_SHOWN), width="stretch", alt=context.caption)
     state = "" if job.done else f" Size {frame.octave + 1} of {spec.octaves}, step {frame.step} of {frame.total}."
-    beside.caption(f"The picture that it began with. Mean square of the layer: {frame.score:.3g}.{state}")
+    beside.caption(f"The picture that it began with. Mean square of the layer in the dream: {frame.score:.3g}.{state}")

@@ -43,7 +43,7 @@ def show(frame: ClassModelFrame, job: Job[ClassModelFrame], name: str) -> None:
     """The picture large, its curves beside it, and under it the slider through the film."""
     picture, beside = st.columns(PROPORTIONS)
     with picture:
-        place = st.container()
+        place = st.container(key="class_models_frame")
         moment = scrub(frame, done=job.done, key="class_models_moment")
         place.image(
             pictures.picture(moment, pixels=672),
@@ -57,7 +57,7 @@ def show(frame: ClassModelFrame, job: Job[ClassModelFrame], name: str) -> None:
             caption=f"Logit and probability of {name} on the picture itself, undisturbed, step by step.",
         )
         st.markdown(
-            f"Step **{moment.step}** of {frame.total}: logit **{moment.logit:.2f}**, "
+            f"Step **{moment.step}** of {frame.total}: logit **{moment.logit:.2f}**,  \n"
             f"probability **{percent(moment.probability)}**, gradient {moment.gradient_norm:.3g}"
         )
 
@@ -110,7 +110,7 @@ def words(context: Context, frame: ClassModelFrame, name: str) -> None:
     seen = round(5 * said.steadiness)
     st.markdown(
         f"Shifted or rescaled a little, the best picture is still first choice in **{seen} of 5** views"
-        + (": an accident of single pixels would not survive that." if seen == 5 else ".")
+        + (f". Whether a person sees a {name} in it is another question." if seen == 5 else ".")
     )
 
 

@@ -1,5 +1,6 @@
 """The article's four, drawn before anybody asked: the films are files, so that a first visit shows them at once."""
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,12 +69,23 @@ def draw(on_pick: Callable[[Exhibit], None]) -> None:
             icon=":material/image_not_supported:",
         )
         return
-    still = bool(st.session_state.get("class_models_still"))
-    for column, exhibit in zip(st.columns(len(shown)), shown, strict=True):
+    films = st.container()
+    said, toggle = st.columns([4, 1], vertical_alignment="center")
+    said.caption(
+        f"Drawn beforehand with the modern way in {shown[0].steps} steps on EfficientNet-Lite0, starting from grey "
+        "with a little noise. No photograph was involved: each pixel was moved so that the logit of the class rose."
+    )
+    still = toggle.toggle(
+        "Stand still",
+        key="class_models_still",
+        bind="query-params",
+        persist_state="session",
+        help="Show the finished pictures instead of the films.",
+    )
+    for column, exhibit in zip(films.columns(len(shown)), shown, strict=True):
         with column:
-            # The path and not the bytes: Streamlit would turn an animated WebP into its first frame.
             st.image(
-                str(exhibit.best if still else exhibit.animation),
+                _address(exhibit.best if still else exhibit.animation),
                 width="stretch",
                 alt=f"What EfficientNet-Lite0 thinks a {exhibit.name} looks like",
             )
@@ -86,15 +98,9 @@ def draw(on_pick: Callable[[Exhibit], None]) -> None:
                 on_click=on_pick,
                 args=(exhibit,),
             )
-    said, toggle = st.columns([4, 1], vertical_alignment="center")
-    said.caption(
-        f"Drawn beforehand with the modern way in {shown[0].steps} steps on EfficientNet-Lite0, starting from grey "
-        "with a little noise. No photograph was involved: each pixel was moved so that the logit of the class rose."
-    )
-    toggle.toggle(
-        "Stand still",
-        key="class_models_still",
-        bind="query-params",
-        persist_state="session",
-        help="Show the finished pictures instead of the films.",
-    )
+
+
+def _address(file: Path) -> str:
+    """A file as a data address: given its path or its bytes, Streamlit would serve a film's first frame alone."""
+    content = base64.b64encode(file.read_bytes()).decode()
+    return f"data:image/{file.suffix.removeprefix('.')};base64,{content}"

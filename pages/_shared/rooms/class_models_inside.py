@@ -85,7 +85,7 @@ def _channel(context: Context) -> None:
 def _show(frame: ClassModelFrame, job: Job[ClassModelFrame], name: str) -> None:
     picture, beside = st.columns(film.PROPORTIONS)
     with picture:
-        place = st.container()
+        place = st.container(key="class_models_frame_channel")
         moment = film.scrub(frame, done=job.done, key="class_models_channel_moment")
         place.image(pictures.picture(moment, pixels=672), width="stretch", alt=f"What excites {name}")
     with beside:

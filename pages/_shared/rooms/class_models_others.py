@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -133,8 +135,8 @@ def _drawn(context: Context, frame: ClassModelFrame) -> Canvas:
 
 
 def _loaded(content: bytes) -> Tensor:
-    picture = images.read_image(content)
-    return images.to_tensor(picture, min(picture.size))[0]
+    # As it was drawn: a photograph would be cropped on its way to the network.
+    return torch.from_numpy(np.array(images.read_image(content))).permute(2, 0, 1) / 255
 
 
 def _jury() -> tuple[tuple[ModelSpec, ...], tuple[ModelSpec, ...]]:

@@ -121,8 +121,8 @@ CHANGES: dict[str, tuple[str, Change]] = {
     "views or none": ("modern", Change("random views", "none", _specs(_same, _calm))),
 }
 SAYS = {
-    "raw or modern": "Both climb the same hill. One finds grain, the other finds shapes, and the "
-    "network is sure of both.",
+    "raw or modern": "Both climb the same hill. One finds grain, the other finds shapes, and in "
+    "the end the network is sure of both.",
     "no blur or blur": "The score climbs more slowly with blur, and the picture is worth the wait.",
     "no L2 or L2": "Decay keeps the picture near the mean colour. The noise gets fainter, its grain stays.",
     "logit or probability": "The logit rises by more of the class; the probability rises as well by less of "

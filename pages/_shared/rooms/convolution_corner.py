@@ -16,7 +16,7 @@ _SQUARE, _PICTURE = "A bright square", "Your picture"
 
 def draw(context: Context) -> dict[str, str]:
     """The picture, two edge maps, and what a neuron over both says."""
-    what, which, limit = st.columns([1, 1.6, 1])
+    what, which, limit = st.columns([2.9, 4.6, 1.6])
     source = what.segmented_control(
         "Picture",
         [_SQUARE, _PICTURE],

@@ -14,7 +14,7 @@ _NUMBERS, _PICTURE, _EDGES = "Numbers", "Your picture", "Its vertical edges"
 
 def draw(context: Context) -> dict[str, str]:
     """The same map before, by its largest numbers, and by its means."""
-    what, side, moves = st.columns([1.4, 1, 1])
+    what, side, moves = st.columns([2, 1, 1])
     source = str(
         what.segmented_control(
             "Pools",
@@ -54,17 +54,18 @@ def draw(context: Context) -> dict[str, str]:
     except SpecError as error:
         st.error(str(error), icon=":material/grid_off:")
         return {}
+    framed = " Framed: the numbers that max pooling kept." if laboratory.countable(values[0]) else ""
     layout.figure(
         laboratory.pooling(values[0], largest, average),
         key="convolution_pooling_maps",
         caption=f"{source}: before, and after pooling with a window of {window} × {window} cells that moves by "
-        f"{stride}. Framed: the numbers that max pooling kept.",
+        f"{stride}.{framed}",
     )
     rows, columns = largest.values.shape[1:]
     kept = rows * columns / values[0].numel()
     layout.sentence(
-        f"{values.shape[1]} × {values.shape[2]} cells become **{rows} × {columns}**: {kept:.0%} of the numbers remain. "
-        f"Max keeps the strongest answer and forgets where in the window it stood; the average blurs."
+        f"{values.shape[1]} × {values.shape[2]} cells become **{rows} × {columns}**: {kept * 100:.0f} % of the numbers "
+        "remain. Max keeps the strongest answer and forgets where in the window it stood; the average blurs."
     )
     return {}
 

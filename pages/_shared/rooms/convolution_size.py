@@ -33,8 +33,7 @@ def draw(_: Context) -> dict[str, str]:
     layout.figure(
         laboratory.windows(size, height=min(460, 110 + 34 * (size.floor + 1))),
         key="convolution_windows",
-        caption=f"Blue: the {width} cells of the input. Grey: padding. Orange: the {size.floor} windows, one below the "
-        "other. Vermilion: cells that no whole window sees. Dotted: one window more, if the size is rounded up.",
+        caption=_legend(size),
     )
     layout.sentence(_sentence(size))
     if width >= kernel:
@@ -56,6 +55,19 @@ def _number(place: DeltaGenerator, label: str, name: str, span: tuple[int, int, 
             help=help_,
         )
     )
+
+
+def _legend(size: OutputSize) -> str:
+    """What the colours mean, of those that are there."""
+    several = f"the {size.floor} windows, one below the other" if size.floor > 1 else "the only window"
+    told = [
+        f"Blue: the {size.width} cells of the input.",
+        "Grey: padding." if size.padding else "",
+        f"Orange: {several}.",
+        "Vermilion: cells that no whole window sees." if size.unseen else "",
+        "Dotted: one window more, if the size is rounded up." if size.ceil > size.floor else "",
+    ]
+    return " ".join(part for part in told if part)
 
 
 def _sentence(size: OutputSize) -> str:

@@ -23,7 +23,7 @@ _STEPS_OF_A_SHOW = 60
 
 def draw(context: Context) -> dict[str, str]:
     """Choose, then follow the window."""
-    what, which, edit, moves, room = st.columns([1.35, 1.05, 1.3, 0.8, 0.8])
+    what, which, edit, moves, room = st.columns([1.35, 1.2, 1.2, 0.8, 0.8])
     source = str(
         what.selectbox(
             "Slides over",

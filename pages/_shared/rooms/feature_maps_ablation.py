@@ -47,7 +47,7 @@ def draw(context: Context) -> None:
     bars, beside = st.columns([1.5, 1])
     with bars:
         layout.figure(
-            pictures.before_and_after(ablation, target=context.target, height=410),
+            pictures.before_and_after(ablation, target=context.target, height=440),
             key="feature_maps_ablation",
             caption=f"Best classes as it is, and with {_named(ablation, len(maps.values))} of {name} set to zero.",
         )

@@ -177,13 +177,18 @@ def _label(kernels: Filters, index: int) -> str:
     return f"filter {index}: norm {float(kernels.norms[index]):.3g}, bias {float(kernels.bias[index]):.3g}"
 
 
+def _norm(kernels: Filters, index: int) -> str:
+    norm = float(kernels.norms[index])
+    return f"{norm:.3g}" if norm >= 0.001 else "next to nothing"
+
+
 def _words(context: Context, kernels: Filters) -> None:
     filters, reads, height, width = kernels.weights.shape
     largest, smallest = int(kernels.norms.argmax()), int(kernels.norms.argmin())
     layout.sentence(
         f"**{kernels.layer}** has {filters} filters of {reads} × {height} × {width} weights. The strongest is filter "
-        f"**{largest}** with a norm of {float(kernels.norms[largest]):.3g}, the weakest filter **{smallest}** with "
-        f"{float(kernels.norms[smallest]):.3g}."
+        f"**{largest}** with a norm of {_norm(kernels, largest)}, the weakest filter **{smallest}** with "
+        f"{_norm(kernels, smallest)}."
     )
     layout.figure(
         pictures.norms(kernels, chosen=largest),

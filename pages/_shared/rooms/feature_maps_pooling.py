@@ -27,7 +27,7 @@ def draw(context: Context) -> None:
     if not pools:
         beside.markdown(
             f":material/info: {context.model.spec.label} has no max pooling; convolutions that move by two cells "
-            f"shrink its maps. Below, what a 2 × 2 max pooling would make of {pair.layer}."
+            f"shrink its maps. Below, what a 2\u00a0×\u00a02 max pooling would make of {pair.layer}."
         )
     before, after = pair.before[channel], pair.after[channel]
     cell = _cell(pair)

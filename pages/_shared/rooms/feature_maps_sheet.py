@@ -112,11 +112,11 @@ def _show(maps: FeatureMaps, sheet: ContactSheet, picture: clickable.Encoded, pu
 
 
 def _legend(maps: FeatureMaps, sheet: ContactSheet, spec: SheetSpec) -> None:
-    scale = pictures.activation_scale(maps.values, "activation")
     if spec.scale == "channel":
-        clickable.colour_bar(scale, low="least", high="most of each channel,")
+        scale = pictures.activation_scale(maps.values, "activation of each channel")
+        clickable.colour_bar(scale, low="least", high="most")
     else:
-        clickable.colour_bar(scale)
+        clickable.colour_bar(pictures.activation_scale(maps.values, "activation"))
     channels, rows, columns = maps.values.shape
     which = f" Sheet {spec.page + 1} of {sheet.pages}." if sheet.pages > 1 else ""
     struck = " Crossed out: channels that say nothing about this picture." if bool(maps.statistics.dead.any()) else ""
@@ -128,11 +128,13 @@ def _legend(maps: FeatureMaps, sheet: ContactSheet, spec: SheetSpec) -> None:
 
 def _numbers(maps: FeatureMaps) -> None:
     found = feature_maps.summary(maps)
-    silence = f"**{found.dead} of {found.channels}** channels say" if found.dead else "no channel says"
+    silence = (
+        f"**{found.dead} of {found.channels}** channels say nothing" if found.dead else "every channel says something"
+    )
     zeros = f"**{percent(found.sparsity)}** of all cells are" if found.sparsity else "no cell is"
     layout.sentence(
-        f"In {maps.layer} {silence} nothing about this picture, and {zeros} exactly zero. The most active channel on "
-        f"average is **{int(maps.statistics.mean.argmax())}**."
+        f"In {maps.layer} {silence} about this picture, and {zeros} exactly zero. Channel "
+        f"**{int(maps.statistics.mean.argmax())}** is the most active on average."
     )
     metrics = (
         ("Least", f"{found.minimum:.3g}"),

@@ -53,36 +53,41 @@ def _show(context: Context, frame: Comparison) -> None:
     names = [controls.LABELS[method.kind] for method in frame.methods]
     for place, column in enumerate(st.columns(len(names))):
         with column:
-            st.markdown(f"**{names[place]}**")
             saliency_tiles.tile(
                 frame.attributions[place].magnitude() if place < len(frame.attributions) else None,
                 key=f"saliency_compared_{place}",
                 alt=f"{names[place]} for {context.target_name}",
             )
     saliency_tiles.colours()
+    areas = _areas(frame)
+    if frame.done == frame.total:
+        layout.sentence(_sentence(areas, names))
     st.caption(
         f"Magnitudes for {context.target_name}, the largest over the colour channels. The methods count in different "
         "units, so each map is divided by its own 99th percentile and all share one scale of colours."
     )
-    _areas(frame, names)
+    _table(areas, names)
     st.markdown("**How alike are they?**")
     unique = [f"{place + 1}: {name}" for place, name in enumerate(names)]
-    rows = figures.table_of(frame.agreement.tolist())
-    st.table({" ": unique} | {name: [row[place] for row in rows] for place, name in enumerate(unique)})
+    alike = figures.table_of(frame.agreement.tolist())
+    st.table({" ": unique} | {name: [row[place] for row in alike] for place, name in enumerate(unique)})
     text.render("saliency.compare")
 
 
-def _areas(frame: Comparison, names: list[str]) -> None:
-    """Deletion and insertion of every method against random orders."""
+def _areas(frame: Comparison) -> list[tuple[float, float]]:
+    """Deletion and insertion of every method, and of random orders at the end; empty until those are there."""
     if not frame.curves or math.isnan(frame.curves[0].random_insertion_auc()):
-        st.skeleton(height=200)
-        return
+        return []
     random = frame.curves[0]
     rows = [(curve.deletion_auc(), curve.insertion_auc()) for curve in frame.curves]
-    rows += [(math.nan, math.nan)] * (len(names) - len(rows))
-    rows.append((random.random_deletion_auc(), random.random_insertion_auc()))
-    if frame.done == frame.total:
-        layout.sentence(_sentence(rows, names))
+    rows += [(math.nan, math.nan)] * (len(frame.methods) - len(rows))
+    return [*rows, (random.random_deletion_auc(), random.random_insertion_auc())]
+
+
+def _table(rows: list[tuple[float, float]], names: list[str]) -> None:
+    if not rows:
+        st.skeleton(height=200)
+        return
     cells = [["–" if math.isnan(area) else f"{area:.3f}" for area in row] for row in rows]
     st.markdown("**How well does each order the pixels?**")
     st.table(

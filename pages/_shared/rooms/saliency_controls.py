@@ -128,7 +128,8 @@ def display() -> Display:
         **_KEPT,
     )
     preset = convention()
-    with st.popover("Display", icon=":material/tune:", width="stretch", help="Opacity, clipping, colour channels."):
+    # No help on the popovers themselves: it would lie over what they open.
+    with st.popover("Display", icon=":material/tune:", width="stretch"):
         opacity = st.slider(
             "Opacity of the map",
             0.0,
@@ -235,7 +236,31 @@ def _smoothgrad() -> SmoothGradSpec:
         help="What becomes of the copies' gradients: their mean, the mean of their squares, or their variance.",
         **_KEPT,
     )
-    return SmoothGradSpec(noise_level=noise / 100, n_samples=n_samples, variant=variant)
+    seed, antithetic = _drawn()
+    return SmoothGradSpec(
+        noise_level=noise / 100, n_samples=n_samples, seed=seed, variant=variant, antithetic=antithetic
+    )
+
+
+def _drawn() -> tuple[int, bool]:
+    """How the noise is drawn: its seed, and whether each copy has a counterpart."""
+    with st.popover("Noise", icon=":material/grain:", width="stretch"):
+        seed = st.number_input(
+            "Seed",
+            0,
+            9999,
+            0,
+            key="saliency_seed",
+            help="Another seed is other noise, 0 to 9999. A map that looks different then had too few copies.",
+            **_KEPT,
+        )
+        antithetic = st.toggle(
+            "In pairs of opposite signs",
+            key="saliency_antithetic",
+            help="Antithetic noise: every second copy is the picture minus the noise of the copy before.",
+            **_KEPT,
+        )
+    return int(seed), bool(antithetic)
 
 
 def _integrated() -> IntegratedGradientsSpec:

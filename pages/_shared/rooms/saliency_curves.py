@@ -41,15 +41,13 @@ def _show(context: Context, frame: DeletionInsertion) -> None:
         layout.figure(
             figures.curves(frame, inserting=False),
             key="saliency_deletion",
-            caption=f"Deletion: the pixels that {frame.method} ranks highest turn to the mean colour first. A good "
-            "order makes the probability fall early.",
+            caption="Deletion: the highest-ranked pixels turn to the mean colour first. In a good order P falls early.",
         )
     with inserting:
         layout.figure(
             figures.curves(frame, inserting=True),
             key="saliency_insertion",
-            caption="Insertion: the same order, from the blurred picture to the sharp one. A good order makes the "
-            "probability rise early.",
+            caption="Insertion: the same order, from blurred to sharp. In a good order P rises early.",
         )
     layout.sentence(sentence(context.target_name, frame))
 
@@ -87,9 +85,12 @@ def _download(context: Context, method: Method, frame: DeletionInsertion) -> Non
     )
     basis = context.recipe(*attribution.recipe_parts(method))
     header = ("share of pixels", "deletion", "insertion", "random deletion", "random insertion")
-    layout.download(
-        "Curves (CSV)",
-        export.csv(header, rows, context.recipe_from(basis, "trust.deletion_insertion", frame.spec)),
-        f"deletion-insertion-{context.picture_id}.csv",
-        key="saliency_curves_csv",
-    )
+    recipe = context.recipe_from(basis, "trust.deletion_insertion", frame.spec)
+    with st.container(horizontal=True):
+        layout.download(
+            "Curves (CSV)",
+            export.csv(header, rows, recipe),
+            f"deletion-insertion-{context.picture_id}.csv",
+            key="saliency_curves_csv",
+        )
+        layout.download("Recipe (Python)", recipe.as_python().encode(), "curves.py", key="saliency_curves_recipe")

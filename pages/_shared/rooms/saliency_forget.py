@@ -39,6 +39,7 @@ def draw(context: Context, method: Method) -> None:
 
 def _show(frame: WeightRandomisation) -> None:
     _maps(frame)
+    saliency_tiles.colours()
     layout.sentence(sentence(frame))
     layout.figure(
         figures.likeness(frame),

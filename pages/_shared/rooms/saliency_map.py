@@ -17,11 +17,14 @@ from pages._shared.rooms import saliency_controls as controls
 from pages._shared.rooms import saliency_live
 from pages._shared.rooms.saliency_controls import Display
 
+_PROPORTIONS = (1.6, 1)
+"""Of the map and what stands beside it."""
+
 
 def draw(context: Context) -> None:
     """Controls, the map, how it settles, a sentence, files."""
     asked, answer = st.columns([1, 3.7])
-    with asked:
+    with asked, st.container(gap="xsmall"):
         method = controls.method(context)
         display = controls.display()
     with answer:
@@ -39,27 +42,29 @@ def _show(context: Context, method: Method, display: Display, frame: Running) ->
     found = frame.attribution
     values = attribution.signed(found) if display.with_sign else attribution.combined(found, display.channels)
     scale = figures.map_scale(values, found.method, with_sign=display.with_sign, percentile=display.percentile)
-    picture, beside = st.columns([2.3, 1])
-    with picture:
+    told = _signs(method) if display.with_sign else ""
+    picture, beside = st.columns(_PROPORTIONS)
+    with picture, st.container(key="saliency_picture", gap="xsmall"):
         layout.figure(
             figures.over(context.view(), values, scale, opacity=display.opacity, side=context.model.input_size),
             key="saliency_map",
-            caption=f"{_title(method)} for {context.target_name}, over the picture. Hover for the values.",
+            caption=f"{_title(method)} for {context.target_name}, over the picture. {told}Hover for the values.",
         )
         clickable.colour_bar(scale)
     with beside:
+        # Beside the map and not under it: so both are seen at once.
+        layout.sentence(_sentence(context, method, frame))
         if method.passes > 2:
             unit = _unit(method)
+            st.markdown(f"**{frame.done} of {frame.total}** {unit}: {_settled(frame, unit)}.")
             layout.figure(
                 figures.settling(frame, unit=unit),
                 key="saliency_settling",
                 caption=f"Correlation of each estimate with the one before, by {unit}; above the dots it has settled.",
             )
-            st.markdown(f"**{frame.done} of {frame.total}** {unit}: {_settled(frame, unit)}.")
         else:
             st.image(context.view(336), alt=context.caption, width="stretch")
             st.caption("What the network is given.")
-    layout.sentence(_sentence(context, method, frame))
 
 
 def _settled(frame: Running, unit: str) -> str:
@@ -82,17 +87,26 @@ def _sentence(context: Context, method: Method, frame: Running) -> str:
         on_average = " on average" if method.kind == "smoothgrad" else ""
         return (
             f"{begin} The most sensitive pixel ({place}) moves the logit of {name} by "
-            f"{float(magnitude.max()) / 100:.3f}{on_average} when one channel changes by 1 % of full brightness."
+            f"{float(magnitude.max()) / 100:.3f}{on_average} when one channel changes by 1\u00a0% of full brightness."
         )
     if method.kind == "integrated_gradients" and frame.done == frame.total:
         total = float(found.values.double().sum())
-        return f"{begin} All pixels together account for {total:+.2f} of the logit {context.logit:.2f} of {name}."
+        return (
+            f"{begin} The values add up to {total:+.2f}. They should be the logit {context.logit:.2f} of {name} less "
+            "that of the beginning; more steps bring them closer."
+        )
     return f"{begin} It is strongest at {place}."
 
 
 def _title(method: Method) -> str:
     label = controls.LABELS[method.kind]
     return f"{label} at layer {method.layer}" if method.layer else label
+
+
+def _signs(method: Method) -> str:
+    if method.kind in ("saliency", "smoothgrad"):
+        return "Red: brighter raises the score; blue: brighter lowers it. "
+    return "Red counts for the class, blue against it. "
 
 
 def _unit(method: Method) -> str:

@@ -16,13 +16,15 @@ from pages._shared.rooms import saliency_controls as controls
 from pages._shared.rooms import saliency_live
 
 _SIDE = 640
+_PROPORTIONS = (1.45, 1)
+"""Of the cut-out and the outline."""
 _ONLY_A_PART = 0.05
 
 
 def draw(context: Context) -> None:
     """Sliders; the map, the seeds, the mask; the outline and the cut-out."""
     asked, answer = st.columns([1, 3.7])
-    with asked:
+    with asked, st.container(gap="xsmall"):
         method = controls.method(context)
         spec = _spec()
     with answer:
@@ -98,15 +100,22 @@ def _cut(context: Context, method: Method, found: Attribution, spec: GrabCutSpec
 
 
 def _steps(context: Context, method: Method, found: Attribution, cut: Segmentation) -> None:
-    final, outlined = st.columns(2)
+    with st.container(key="saliency_cut_pictures"):
+        final, outlined = st.columns(_PROPORTIONS)
     edge = segmentation.outline(cut.mask, thickness=max(1, max(cut.picture.size) // 300))
     _tile(final, "Cut-out", cutout.on_squares(cut, pixels=_SIDE), "What is left, at the picture's full resolution.")
     _tile(outlined, "Outline", cutout.outlined(cut, edge, pixels=_SIDE), "The edge of the object over the original.")
     layout.sentence(_sentence(context.target_name, cut))
     _download(context, method, cut)
     map_place, seeds_place, mask_place = st.columns(3)
+    label = controls.LABELS[method.kind]
     relative = render.coloured(attribution.relative(found.magnitude()), figures.RELATIVE_SCALE, pixels=448)
-    _tile(map_place, "1. The map", relative, f"{found.method}, magnitude; the square that the network sees.")
+    _tile(
+        map_place,
+        "1. The map",
+        relative,
+        f"{label}, magnitude; the square that the network sees.",
+    )
     _tile(
         seeds_place,
         "2. The seeds",
@@ -125,7 +134,7 @@ def _sentence(name: str, cut: Segmentation) -> str:
 
 
 def _tile(place: st.delta_generator.DeltaGenerator, title: str, picture: Image.Image, caption: str) -> None:
-    with place:
+    with place, st.container(gap="xsmall"):
         st.markdown(f"**{title}**")
         st.image(picture, width="stretch", alt=f"{title}: {caption}")
         st.caption(caption)
@@ -144,3 +153,4 @@ def _download(context: Context, method: Method, cut: Segmentation) -> None:
             f"mask-{context.picture_id}.npz",
             key="saliency_mask",
         )
+        layout.download("Recipe (Python)", recipe.as_python().encode(), "cut_out.py", key="saliency_cut_recipe")

@@ -14,6 +14,8 @@ from pages._shared.rooms import saliency_tiles
 LEVELS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 SLOT = "saliency_strip"
 _COLUMNS = 3
+_PROPORTIONS = (2.8, 1)
+"""Of the maps and what stands beside them."""
 
 
 def draw(context: Context) -> None:
@@ -39,25 +41,30 @@ def draw(context: Context) -> None:
 
 def _show(context: Context, frame: Filmstrip) -> None:
     magnitudes = [found.magnitude() for found in frame.attributions]
-    for start in range(0, len(LEVELS), _COLUMNS):
-        for place, column in enumerate(st.columns(_COLUMNS), start):
-            with column:
-                st.markdown(f"**{100 * LEVELS[place]:.0f} % noise**")
-                saliency_tiles.tile(
-                    magnitudes[place] if place < len(magnitudes) else None,
-                    key=f"saliency_strip_{place}",
-                    alt=f"SmoothGrad at {100 * LEVELS[place]:.0f} % noise",
-                )
-    saliency_tiles.colours()
-    st.caption(
-        f"SmoothGrad for {context.target_name}, magnitude, up to {frame.total // (len(LEVELS) - 1)} noisy copies a "
-        "map. Every map has its own scale: with more noise the gradients shrink, and only the pattern is compared."
-    )
-    if frame.done == frame.total:
-        shares = [percent(attribution.concentration(magnitude)) for magnitude in magnitudes]
-        layout.sentence(
-            f"Half of the magnitude lies on **{shares[0]}** of the picture without noise, on **{shares[2]}** at 10 % "
-            f"and on **{shares[-1]}** at 50 %: {_trend(magnitudes)}"
+    strip, beside = st.columns(_PROPORTIONS)
+    with strip:
+        for start in range(0, len(LEVELS), _COLUMNS):
+            for place, column in enumerate(st.columns(_COLUMNS), start):
+                with column, st.container(gap="xsmall"):
+                    st.markdown(f"**{100 * LEVELS[place]:.0f} % noise**")
+                    saliency_tiles.tile(
+                        magnitudes[place] if place < len(magnitudes) else None,
+                        key=f"saliency_strip_{place}",
+                        alt=f"SmoothGrad at {100 * LEVELS[place]:.0f} % noise",
+                    )
+        saliency_tiles.colours()
+    with beside:
+        # Beside the maps and not under them: so all six and the sentence are seen at once.
+        if frame.done == frame.total:
+            shares = [percent(attribution.concentration(magnitude)) for magnitude in magnitudes]
+            layout.sentence(
+                f"Half of the magnitude lies on **{shares[0]}** of the picture without noise, on **{shares[2]}** at "
+                f"10 % and on **{shares[-1]}** at 50 %: {_trend(magnitudes)}"
+            )
+        st.caption(
+            f"SmoothGrad for {context.target_name}, magnitude, up to {frame.total // (len(LEVELS) - 1)} noisy copies "
+            "a map. Every map has its own scale: with more noise the gradients shrink, and only the pattern is "
+            "compared."
         )
 
 

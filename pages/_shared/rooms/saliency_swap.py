@@ -58,12 +58,12 @@ def _show(context: Context, frame: ClassSwap) -> None:
             told = "the class of this page" if place == 0 else f"correlation {_two(signed)}, of ranks {_two(ranked)}"
             st.caption(told)
     saliency_tiles.colours()
+    layout.sentence(sentence(names, frame))
     st.caption(
         f"{frame.method[0].upper()}{frame.method[1:]} for the class of this page, for the most probable other class, "
         f"and for the least probable of all {len(context.model.categories)}. Correlations are with the first map: of "
         "the signed values, and of the ranks of the magnitudes."
     )
-    layout.sentence(sentence(names, frame))
 
 
 def sentence(names: list[str], frame: ClassSwap) -> str:

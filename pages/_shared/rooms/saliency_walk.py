@@ -17,6 +17,8 @@ SLOT = "saliency_walk"
 STEPS = 96
 _ROW, _COLUMN = "saliency_row", "saliency_column"
 _SIDE = 448
+_PROPORTIONS = (2.6, 1)
+"""Of the chart and the two pictures beside it."""
 _UNSEEN = 0.03
 """Noise up to this share of the range is hard to see on a photograph."""
 
@@ -86,17 +88,17 @@ def _field(column: st.delta_generator.DeltaGenerator, label: str, key: str) -> i
 
 
 def _show(context: Context, frame: NoiseWalk) -> None:
-    chart, beside = st.columns([2.2, 1])
+    chart, beside = st.columns(_PROPORTIONS)
     row, column = frame.pixel
-    with chart:
+    with chart, st.container(gap="xsmall"):
         layout.figure(
             figures.walk(frame),
             key="saliency_walk_chart",
-            caption=f"Derivative of the logit of {context.target_name} at row {row}, column {column}, in red, green "
-            f"and blue, on the straight way from the picture to the same with {100 * frame.spec.noise_level:.1f} % "
-            "noise.",
+            caption=f"Derivative at row {row}, column {column}, straight from the picture to "
+            f"{100 * frame.spec.noise_level:.1f} % noise.",
         )
-    with beside:
+        layout.sentence(_sentence(context, frame))
+    with beside, st.container(gap="xsmall"):
         picture = context.view(_SIDE)
         ratio = _SIDE / context.model.input_size
         frame_side = 7 * ratio
@@ -112,11 +114,10 @@ def _show(context: Context, frame: NoiseWalk) -> None:
             _picker(ratio),
             key="saliency_walk_picture",
         )
-        st.caption("t = 0: the picture. Click to look at another pixel.")
+        st.caption("t = 0. Click another pixel.")
         noisy = images.to_image(frame.noisy).resize((_SIDE, _SIDE))
         st.image(noisy, width="stretch", alt="The picture with the noise added")
-        st.caption("t = 1: with the noise.")
-    layout.sentence(_sentence(context, frame))
+        st.caption("t = 1: with the noise")
 
 
 def _picker(ratio: float) -> Callable[[float, float], None]:
