@@ -80,7 +80,9 @@ class Recipe:
         """
         steps = [self] if self.attribution is None else [self.attribution, self]
         calls = [step._call("result" if step is self else "attribution") for step in steps]
-        rooms = {step.method.split(".")[0] for step in steps} | {"models"} | ({"images"} if self.picture else set())
+        rooms = {step.method.split(".")[0] for step in steps} | {"models"}
+        if self.picture or self.method == "class_models.ascend":
+            rooms.add("images")
         records = sorted({name for step in steps for name in _records((step.target, step.spec))})
         lines = [f"# Convis {self.version}", f"from convis_core import {', '.join(sorted(rooms))}"]
         if records:
@@ -91,6 +93,8 @@ class Recipe:
             read = f'images.sample("{self.picture}")' if is_sample else 'images.read_image("picture.png")'
             lines.append(f"img = {read}" + ("" if is_sample else f"  # {self.picture}"))
             lines.append("x = images.to_tensor(img, model.input_size)")
+        if self.method == "class_models.ascend":  # the file that is offered beside the recipe
+            calls.append('images.to_image(result.best.pixels / 255).save("class-model.png")')
         return "\n".join([*lines, *calls]) + "\n"
 
     def _call(self, name: str) -> str:

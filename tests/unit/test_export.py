@@ -108,16 +108,19 @@ def test_the_recipe_of_what_an_attribution_was_used_for_makes_the_attribution_fi
     assert json.loads(recipe.as_json())["attribution"]["spec"]["n_samples"] == 2
 
 
-def test_the_recipe_of_a_drawing_names_its_objective_and_needs_no_picture(lite0):
+def test_the_recipe_of_a_drawing_names_its_objective_and_needs_no_picture(lite0, tmp_path, monkeypatch):
     from convis_core import class_models, results
 
     objective = results.Sum(results.ClassLogit(130), results.Channel("blocks.3", 5), -0.5)
     spec = results.ClassModelSpec(steps=2, regularisers=results.Regularisers(l2=0.1))
     names: dict[str, object] = {}
     recipe = export.Recipe("efficientnet_lite0", "", "class_models.ascend", objective, spec)
+    monkeypatch.chdir(tmp_path)
     exec(recipe.as_python(), names)  # noqa: S102
     *_, last = class_models.ascend(lite0, objective, spec)
     assert torch.equal(names["result"].image, last.image)  # type: ignore[attr-defined]
+    with Image.open("class-model.png") as saved:
+        assert np.array_equal(np.asarray(saved).transpose(2, 0, 1), last.best.pixels.numpy())
     fields = json.loads(recipe.as_json())
     assert fields["target"]["second"] == {"kind": "Channel", "layer": "blocks.3", "channel": 5}
     assert fields["spec"]["regularisers"]["l2"] == 0.1
@@ -128,4 +131,4 @@ def test_the_recipe_of_a_drawing_over_a_picture_begins_with_it():
 
     spec = results.ClassModelSpec(parameterisation="pixels", start="picture")
     text = export.Recipe("efficientnet_lite0", "coffee", "class_models.ascend", results.ClassLogit(3), spec).as_python()
-    assert 'images.sample("coffee")' in text and text.endswith(", picture=x)\n")
+    assert 'images.sample("coffee")' in text and ", picture=x)\n" in text
