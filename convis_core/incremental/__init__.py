@@ -43,11 +43,9 @@ Compare S. Nakandala, A. Kumar and Y. Papakonstantinou, "Incremental and Approxi
 Occlusion-based Deep CNN Explanations", SIGMOD 2019, which introduced incremental inference for occlusion.
 """
 
-from convis_core.incremental.batches import (
-    Batch,
-    Limits,
+from convis_core.incremental.batches import Batch, Limits, arrange
+from convis_core.incremental.costs import (
     Work,
-    arrange,
     expected,
     measured_pace,
     multiply_adds,
