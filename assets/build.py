@@ -37,10 +37,10 @@ class Exhibit:
 
 
 GALLERY = (
-    Exhibit("flamingo", 130, 0),
-    Exhibit("mosque", 668, 1),
-    Exhibit("zebra", 340, 1),
-    Exhibit("dumbbell", 543, 1),
+    Exhibit("flamingo", 130, 4),
+    Exhibit("mosque", 668, 0),
+    Exhibit("zebra", 340, 0),
+    Exhibit("dumbbell", 543, 5),
 )
 
 

@@ -20,6 +20,8 @@ never more computing threads than cores, whoever asks:
 on the way, so a newcomer waits for a handful of chunks of each computation before it and never for the whole
 of one. At most eight calls in a row overtake a waiting chunk or step.
 
+**Memory.** What the tasks free is kept for the next ones, and given back after a few seconds without any.
+
 **Grad mode.** Every task starts with gradients enabled and outside inference mode, whatever its caller or the
 task before it had set, and leaves its thread as it found it. A function that wants no gradients says so.
 
@@ -45,6 +47,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from convis_core import _memory
 from convis_core._cores import lane_count
 from convis_core.errors import SpecError
 
@@ -53,6 +56,7 @@ T = TypeVar("T")
 
 _CHUNKS_A_LANE = 2  # one being computed and one ready to follow it; more would only be work to throw away
 _OVERTAKES = 8  # calls in a row that may pass a waiting chunk or step
+_REST = 5.0  # seconds without a task after which the memory of the last ones goes back to the system
 
 
 class _Role(Enum):
@@ -103,6 +107,7 @@ class Lanes:
         self._queues: dict[_Role, deque[_Task]] = {role: deque() for role in _Role}
         self._tickets = itertools.count()
         self._overtaken = 0
+        self._rested = True
         self._threads: list[threading.Thread] = []
         self._closed = False
 
@@ -197,6 +202,7 @@ class Lanes:
         """Waits for a call or a task of `roles`; None once `until()` is true."""
         calls = self._queues[_Role.CALL]
         with self._changed:
+            self._rested = False
             while not until():
                 waiting = [queue for role in roles if (queue := self._queues[role])]
                 if calls and not (waiting and self._overtaken >= _OVERTAKES):
@@ -205,7 +211,9 @@ class Lanes:
                 if waiting:
                     self._overtaken = 0
                     return min(waiting, key=lambda queue: queue[0].ticket).popleft()
-                self._changed.wait()
+                if not self._changed.wait(None if self._rested else _REST) and not self._rested:
+                    self._rested = True
+                    _memory.give_back()
         return None
 
     def _land(self, flying: deque[concurrent.futures.Future[T]]) -> T:
@@ -262,6 +270,7 @@ def shared() -> Lanes:
     global _shared
     with _shared_lock:
         if _shared is None:
+            _memory.keep_freed()
             _shared = Lanes(lane_count())
         return _shared
 

@@ -49,7 +49,7 @@ text.explain(
         "rate": f"{modern.learning_rate:g}",
         "ramp": str(modern.ramp),
         "decay": f"{modern.spectrum.decay:g}",
-        "views": str(modern.transforms.views),
+        "at_once": str(modern.steps_at_once),
         "class": context.target_name,
         "probability": percent(context.probability),
         "logit": f"{context.logit:.2f}",

@@ -126,17 +126,21 @@ def _climb(
         latest = continued
         if state.step == spec.steps:
             yield continued
-    pictures = lanes.run(partial(_render, run, state))
     while state.step < spec.steps:
-        progress = min(1.0, state.step / spec.ramp)
-        views = transforms.draw(run.transforms, (spec.seed, state.step), progress, model.input_size)
-        work = [(view, chunk) for view in views for chunk in run.chunks]
+        first = state.step - state.step % spec.steps_at_once
+        pictures = lanes.run(partial(_render, run, state, first))
+        steps = range(state.step, min(first + spec.steps_at_once, spec.steps))
+        work = [(view, chunk) for step in steps for view in _views(run, step, first) for chunk in run.chunks]
         parts = list(lanes.map(partial(_differentiate, run, pictures), work))
-        state, pictures, gradient = lanes.run(partial(_step, run, state, pictures, parts))
-        if state.step % spec.frame_every == 0 or state.step == spec.steps:
-            shown = lanes.run(partial(_show, run, state, pictures, gradient, latest))
-            latest = shown
-            yield shown
+        each = len(parts) // len(steps)
+        groups = [parts[start : start + each] for start in range(0, len(parts), each)]
+        directions = list(lanes.map(partial(_direct, run, state, pictures), groups))
+        for after, gradient in lanes.run(partial(_follow, run, state, directions)):
+            state = after
+            if state.step % spec.frame_every == 0 or state.step == spec.steps:
+                shown = lanes.run(partial(_show, run, state, gradient, latest))
+                latest = shown
+                yield shown
 
 
 def _prepare(model: LoadedModel, wanted: tuple[Objective, ...], spec: ClassModelSpec) -> _Run:
@@ -167,24 +171,39 @@ def _begin(run: _Run, picture: Tensor | None) -> AscentState:
 
 
 def _stack(states: Sequence[AscentState], run: _Run) -> AscentState:
-    values, first, second = (
-        torch.stack(tensors).to(run.model.device)
-        for tensors in zip(*((state.values, state.first_moment, state.second_moment) for state in states), strict=True)
+    values, first, second, seen = (
+        torch.stack(tensors).to(run.model.device) for tensors in zip(*map(_tensors, states), strict=True)
     )
-    return AscentState(values, first, second, states[0].step)
+    return AscentState(values, first, second, seen, states[0].step)
 
 
 def _alone_state(state: AscentState, index: int) -> AscentState:
     # Copies: a slice would keep, and pickle, the whole batch.
-    values, first, second = (
-        tensor[index].detach().cpu().clone() for tensor in (state.values, state.first_moment, state.second_moment)
+    values, first, second, seen = (
+        (tensor[index] if len(tensor) else tensor).detach().cpu().clone() for tensor in _tensors(state)
     )
-    return AscentState(values, first, second, state.step)
+    return AscentState(values, first, second, seen, state.step)
 
 
-def _render(run: _Run, state: AscentState) -> Tensor:
+def _tensors(state: AscentState) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return state.values, state.first_moment, state.second_moment, state.seen
+
+
+def _progress(run: _Run, step: int) -> float:
+    return min(1.0, step / run.spec.ramp)
+
+
+def _views(run: _Run, step: int, first: int) -> tuple[transforms.View, ...]:
+    """The views of one step; those of steps taken at once are of one size and stray equally far."""
+    key = (run.spec.seed, step)
+    return transforms.draw(run.transforms, key, _progress(run, first), run.model.input_size)
+
+
+def _render(run: _Run, state: AscentState, first: int) -> Tensor:
+    """The pictures that the next steps look at, in the size of the views."""
+    side = transforms.side_at(run.transforms, _progress(run, first), run.model.input_size)
     with torch.no_grad():
-        return parameterisation.render(run.spec, state.values, run.origin)
+        return parameterisation.render(run.spec, parameterisation.looked_at(state), run.origin, side)
 
 
 def _differentiate(run: _Run, pictures: Tensor, work: tuple[transforms.View, slice]) -> Tensor:
@@ -197,10 +216,8 @@ def _differentiate(run: _Run, pictures: Tensor, work: tuple[transforms.View, sli
     return gradient
 
 
-def _step(
-    run: _Run, state: AscentState, pictures: Tensor, parts: Sequence[Tensor]
-) -> tuple[AscentState, Tensor, Tensor]:
-    """The parameters and pictures after one step, and the gradient of the objective that led there."""
+def _direct(run: _Run, state: AscentState, pictures: Tensor, parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """The gradient of one step, the mean over its views, and where it moves the parameters."""
     spec, count = run.spec, len(run.chunks)
     views = [torch.cat(list(parts[first : first + count])) for first in range(0, len(parts), count)]
     gradient = torch.stack(views).mean(dim=0)
@@ -209,22 +226,31 @@ def _step(
         typical = gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
         direction = gradient / typical.clamp(min=torch.finfo(gradient.dtype).tiny)
     direction = direction - regularisers.penalty_gradient(spec.regularisers, pictures, run.origin)
-    after = parameterisation.climb(spec, state, direction, run.origin)
-    if spec.parameterisation == "pixels":
-        tidied = regularisers.tidy(spec.regularisers, after.values, gradient, run.origin, after.step)
-        after = replace(after, values=tidied)
-    return after, _render(run, after), gradient
+    return gradient, parameterisation.pull_back(spec, parameterisation.looked_at(state), direction, run.origin)
+
+
+def _follow(
+    run: _Run, state: AscentState, directions: Sequence[tuple[Tensor, Tensor]]
+) -> list[tuple[AscentState, Tensor]]:
+    """One step after the other: the state after each, and the gradient that led there."""
+    taken = []
+    for gradient, direction in directions:
+        state = parameterisation.climb(run.spec, state, direction)
+        if run.spec.parameterisation == "pixels":
+            tidied = regularisers.tidy(run.spec.regularisers, state.values, gradient, run.origin, state.step)
+            state = replace(state, values=tidied)
+        taken.append((state, gradient))
+    return taken
 
 
 def _show(
     run: _Run,
     state: AscentState,
-    pictures: Tensor,
     gradient: Tensor,
     latest: Sequence[ClassModelFrame | Objective],
 ) -> tuple[ClassModelFrame, ...]:
-    images = pictures.clamp(0, 1)
     with torch.no_grad():
+        images = parameterisation.render(run.spec, state.values, run.origin).clamp(0, 1)
         measured = [objectives.measure(run.model, images[chunk], run.objectives[chunk]) for chunk in run.chunks]
     scores = torch.cat([score for score, _ in measured])
     logits = torch.cat([logit for _, logit in measured])

@@ -20,7 +20,7 @@ def check_spec(spec: ClassModelSpec) -> None:
         raise SpecError(f"The parameterisation is 'fourier' or 'pixels', not {spec.parameterisation!r}.")
     if spec.start not in ("zeros", "noise", "picture"):
         raise SpecError(f"The start is 'zeros', 'noise' or 'picture', not {spec.start!r}.")
-    _at_least(1, steps=spec.steps, ramp=spec.ramp, frame_every=spec.frame_every)
+    _at_least(1, steps=spec.steps, ramp=spec.ramp, frame_every=spec.frame_every, steps_at_once=spec.steps_at_once)
     _at_least(0, learning_rate=spec.learning_rate, seed=spec.seed)
     _share(cool_down=spec.cool_down)
     _check_regularisers(spec.regularisers, spec.parameterisation)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from convis_core import graph
 from convis_core.errors import SpecError
+from convis_core.lean import lean
 from convis_core.models import LoadedModel
 from convis_core.predict import check_target
 from convis_core.results.objectives import (
@@ -100,11 +101,11 @@ def measure(model: LoadedModel, seen: Tensor, objectives: Sequence[Objective]) -
     """
     layers = layers_of(objectives)
     ordered = seen.contiguous(memory_format=torch.channels_last)
-    fast = graph.fast(model)
     outputs: Mapping[str, Tensor] = {}
     if not layers:
-        logits = fast.module(ordered)
+        logits = lean(model)(ordered)
     else:
+        fast = graph.fast(model)
         # A convolution that was folded into its batch norm no longer exists by itself.
         names = tuple(fast.names.values())
         kept = all(any(name == layer or name.startswith(f"{layer}.") for name in names) for layer in layers)

@@ -1,10 +1,11 @@
 """What is optimised: the pixels themselves, or Fourier coefficients of decorrelated colours.
 
-A parameterisation is three functions of the spec: where to begin, which picture the parameters stand for, and where
-a gradient with respect to that picture moves them.
+A parameterisation is four functions of the spec: where to begin, which picture the parameters stand for, what a
+direction of that picture means for them, and how they move.
 """
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
@@ -26,6 +27,8 @@ _COLOUR_ROOT = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.
 _COLOURS = _COLOUR_ROOT / _COLOUR_ROOT.norm(dim=0).max()
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+_FAINTEST = 1e-4
+"""Share of a faded frequency below which it is left out."""
 _SPECTRUM_UNIT = 4.0
 """Divides the spectrum, so that coefficients of size 1 give a contrast of about 1."""
 
@@ -47,7 +50,7 @@ def start(spec: ClassModelSpec, side: int, origin: Tensor, picture: Tensor | Non
             values = picture - origin
         elif spec.start == "noise":
             values = torch.randn(3, side, side, generator=random) * PIXEL_NOISE
-        return AscentState(values, nothing, nothing, 0)
+        return AscentState(values, nothing, nothing, nothing, 0)
     shape = (3, side, side // 2 + 1, 2)
     if picture is not None:
         values = _analyse(picture, spec.spectrum)
@@ -55,56 +58,81 @@ def start(spec: ClassModelSpec, side: int, origin: Tensor, picture: Tensor | Non
         values = torch.randn(shape, generator=random) * COEFFICIENT_NOISE
     else:
         values = torch.zeros(shape)
-    return AscentState(values, torch.zeros(shape), torch.zeros(shape), 0)
+    return AscentState(values, torch.zeros(shape), torch.zeros(shape), nothing, 0)
 
 
-def render(spec: ClassModelSpec, values: Tensor, origin: Tensor) -> Tensor:
+def render(spec: ClassModelSpec, values: Tensor, origin: Tensor, side: int | None = None) -> Tensor:
     """The pictures that parameters stand for, differentiable.
 
     Pixels: origin + z. Fourier: sigmoid(contrast * M u), where u is the inverse Fourier transform of the scaled
-    coefficients and M the square root of the covariance of natural colours.
+    coefficients and M the square root of the covariance of natural colours. A smaller picture leaves out the
+    frequencies that its pixels could not show, which costs less than to shrink the whole one.
 
     Args:
         spec: how to draw.
         values: float32 [N, ...], as in ``AscentState``.
         origin: the network's mean colour, float32 [3, 1, 1].
+        side: s of the pictures wanted, even and at most S; S when not given. Pixels have no other.
 
     Returns:
-        float32 [N, 3, S, S].
+        float32 [N, 3, s, s].
     """
     if spec.parameterisation == "pixels":
         return origin + values
-    side = values.shape[2]
-    scaled = torch.view_as_complex(values) * amplitudes(spec.spectrum, side).to(values.device)
+    whole = values.shape[2]
+    weights = amplitudes(spec.spectrum, whole)
+    if side is not None and side < whole:
+        half = side // 2
+        values = torch.cat((values[:, :, :half, : half + 1], values[:, :, -half:, : half + 1]), dim=2)
+        weights = torch.cat((weights[:half, : half + 1], weights[-half:, : half + 1])) * (side / whole) ** 2
+    else:
+        side = whole
+    scaled = torch.view_as_complex(values) * weights.to(values.device)
     channels = torch.fft.irfft2(scaled, s=(side, side)) / _SPECTRUM_UNIT
     mixed = torch.einsum("rc,nchw->nrhw", _mixing(spec.spectrum).to(values.device), channels)
     return torch.sigmoid(mixed)
 
 
-def climb(spec: ClassModelSpec, state: AscentState, direction: Tensor, origin: Tensor) -> AscentState:
-    """The parameters after one step.
+def looked_at(state: AscentState) -> Tensor:
+    """The parameters of the pictures that the next step's views are taken of."""
+    return state.seen if state.seen.numel() else state.values
 
-    Pixels move by learning_rate * direction. Fourier coefficients move by one step of Adam along the gradient of
-    <picture, direction>: the direction, taken back through the rendering.
+
+def pull_back(spec: ClassModelSpec, values: Tensor, direction: Tensor, origin: Tensor) -> Tensor:
+    """A direction of the pixels as one of the parameters: the gradient of <picture, direction> with respect to them.
+
+    Args:
+        spec: how to draw.
+        values: the parameters of N pictures.
+        direction: float32 [N, 3, s, s], where the pixels of the pictures rendered at side s should go.
+        origin: the network's mean colour, float32 [3, 1, 1].
+    """
+    if spec.parameterisation == "pixels":
+        return direction
+    leaf = values.detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(render(spec, leaf, origin, direction.shape[-1]), leaf, direction)
+    return gradient
+
+
+def climb(spec: ClassModelSpec, state: AscentState, direction: Tensor) -> AscentState:
+    """The parameters after one step: pixels move by learning_rate * direction, Fourier coefficients as Adam has it.
 
     Args:
         spec: how to draw.
         state: the parameters of N pictures.
-        direction: float32 [N, 3, S, S], where the pixels should go.
-        origin: the network's mean colour, float32 [3, 1, 1].
+        direction: where they should go, of their shape.
     """
     cooled = 1 - spec.cool_down * min(1.0, state.step / spec.ramp)
     rate = spec.learning_rate * cooled
-    if spec.parameterisation == "pixels":
-        return AscentState(state.values + rate * direction, state.first_moment, state.second_moment, state.step + 1)
-    leaf = state.values.detach().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(render(spec, leaf, origin), leaf, direction)
     count = state.step + 1
-    first = gradient.lerp(state.first_moment, _BETA_1)
-    second = (_BETA_2 * state.second_moment).addcmul_(gradient, gradient, value=1 - _BETA_2)
+    seen = looked_at(state) if count % spec.steps_at_once else torch.empty(0)
+    if spec.parameterisation == "pixels":
+        return replace(state, values=state.values + rate * direction, seen=seen, step=count)
+    first = direction.lerp(state.first_moment, _BETA_1)
+    second = (_BETA_2 * state.second_moment).addcmul_(direction, direction, value=1 - _BETA_2)
     typical = (second / (1 - _BETA_2**count)).sqrt_().add_(_EPSILON)
     values = torch.addcdiv(state.values, first, typical, value=rate / (1 - _BETA_1**count))
-    return AscentState(values, first, second, count)
+    return AscentState(values, first, second, seen, count)
 
 
 @lru_cache(maxsize=8)
@@ -117,7 +145,10 @@ def amplitudes(spectrum: Spectrum, side: int) -> Tensor:
     columns = torch.fft.rfftfreq(side)[None]
     frequency = torch.sqrt(rows.square() + columns.square())
     whole = frequency.clamp(min=1 / side)  # the constant has frequency 0; it is weighed like one wave a picture
-    shape = torch.sigmoid((spectrum.cutoff - frequency) * 60) / whole**spectrum.decay
+    fade = torch.sigmoid((spectrum.cutoff - frequency) * 60)
+    # What is fainter yet would be seen by nobody, and its squares are numbers so small that arithmetic slows down.
+    fade = torch.where(fade < _FAINTEST, 0.0, fade)
+    shape = fade / whole**spectrum.decay
     return shape * ((1 / whole).norm() / shape.norm()) * side
 
 

@@ -10,6 +10,7 @@ RAW = ClassModelSpec(
     learning_rate=0.01,
     cool_down=0.0,
     transforms=Transforms(),
+    steps_at_once=1,
 )
 """Plain ascent on the pixels: noise that the network is sure of."""
 

@@ -74,9 +74,8 @@ def _draw_one(transforms: Transforms, key: tuple[int, int, int], progress: float
     mirror = spread() < 0 and transforms.mirror
     colours = torch.randn(2, 3, generator=random) * transforms.colour_shift
     first, last = transforms.noise
-    part = min(int(progress * len(transforms.sides)), len(transforms.sides) - 1)
     return View(
-        side=side_of(transforms.sides[part], side),
+        side=side_at(transforms, progress, side),
         roll=(roll[0], roll[1]),
         centre=(centre[0], centre[1]),
         zoom=zoom,
@@ -87,6 +86,12 @@ def _draw_one(transforms: Transforms, key: tuple[int, int, int], progress: float
         noise=first + (last - first) * progress,
         noise_seed=key,
     )
+
+
+def side_at(transforms: Transforms, progress: float, side: int) -> int:
+    """Side in pixels of the views at some progress of the ramp, for a network with inputs of this side."""
+    part = min(int(progress * len(transforms.sides)), len(transforms.sides) - 1)
+    return side_of(transforms.sides[part], side)
 
 
 def side_of(share: float, side: int) -> int:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from convis_core import lanes
-from convis_core.gradients.lean import lean
+from convis_core.lean import lean
 from convis_core.models import LoadedModel
 
 CHUNK_BYTES = 128 * 2**20
@@ -66,8 +66,9 @@ def _bytes_kept(model: LoadedModel) -> int:
     side = model.input_size
     example = next(iter(module.parameters()), torch.empty(0))
     with lanes.known_grad_mode(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        picture = torch.zeros(1, 3, side, side, dtype=example.dtype, device=model.device)
+        # Two of them: one alone goes another way.
+        pictures = torch.zeros(2, 3, side, side, dtype=example.dtype, device=model.device)
         # The result is held until all is counted, or a freed tensor's address would be counted for two.
-        logits = module(picture.contiguous(memory_format=torch.channels_last).requires_grad_(True))
+        logits = module(pictures.contiguous(memory_format=torch.channels_last).requires_grad_(True))
         total = sum(kept.values()) + logits.nbytes
-    return max(1, total)
+    return max(1, total // 2)

@@ -87,7 +87,6 @@ class Spectrum:
 
 
 ROBUST = Transforms(
-    views=2,
     shift=0.05,
     zoom=(0.7, 1.2),
     rotation=10.0,
@@ -118,6 +117,8 @@ class ClassModelSpec:
         seed: of the start and of the transforms.
         regularisers: what is taken away from the picture.
         transforms: how the picture is disturbed before the network sees it.
+        steps_at_once: steps of which each follows views of its own, all of them views of the picture before the
+            first one, so that they are computed on different lanes.
         spectrum: weights of frequencies and colours, for "fourier".
         frame_every: steps from one frame to the next.
     """
@@ -126,12 +127,13 @@ class ClassModelSpec:
     parameterisation: Parameterisation = "fourier"
     start: Start = "noise"
     learning_rate: float = 0.06
-    cool_down: float = 0.8
+    cool_down: float = 0.85
     ramp: int = 256
     normalise: bool = True
     seed: int = 0
     regularisers: Regularisers = field(default_factory=Regularisers)
     transforms: Transforms = ROBUST
+    steps_at_once: int = 2
     spectrum: Spectrum = field(default_factory=Spectrum)
     frame_every: int = 8
 
@@ -145,12 +147,15 @@ class AscentState:
             Fourier coefficients, real and imaginary.
         first_moment: Adam's running mean of the gradient, of the same shape; empty for pixels.
         second_moment: Adam's running mean of its square; empty for pixels.
+        seen: the values before the first of the steps that are taken at once, as long as not all of them are taken,
+            for the next one looks at those; else empty.
         step: number of steps taken.
     """
 
     values: Tensor
     first_moment: Tensor
     second_moment: Tensor
+    seen: Tensor
     step: int
 
 

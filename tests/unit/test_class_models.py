@@ -39,6 +39,7 @@ PLAIN = ClassModelSpec(
     normalise=False,
     regularisers=Regularisers(keep_in_range=False),
     transforms=Transforms(),
+    steps_at_once=1,
 )
 SHORT = replace(class_models.MODERN, steps=12, ramp=8, frame_every=4)
 EVERYTHING = ClassModelSpec(
@@ -127,6 +128,20 @@ def test_the_gradient_is_the_mean_over_the_views(linear):
     ]
     assert float(shares[0]) == pytest.approx(float(shares[1]), abs=1e-3) == pytest.approx(float(shares[2]), abs=1e-3)
     assert 0 < round(float(shares[0]) * 16) < 16
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_steps_at_once_all_look_at_the_picture_before_the_first(small, at_once):
+    x = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+    spec = replace(PLAIN, steps=5, start="picture", learning_rate=3.0, steps_at_once=at_once)
+    found = last(class_models.ascend(small, 3, spec, picture=x)).image
+    twin = x.clone()
+    for step in range(5):
+        if step % at_once == 0:
+            looked_at = twin.clone().requires_grad_(True)
+            (gradient,) = torch.autograd.grad(small.module(looked_at)[0, 3], looked_at)
+        twin = twin + 3.0 * gradient
+    torch.testing.assert_close(found, twin[0].clamp(0, 1), atol=1e-4, rtol=0)
 
 
 # Continuing, seeds, batches
@@ -279,6 +294,7 @@ def test_inference_mode_of_the_caller_does_no_harm(small):
         {"frame_every": 0},
         {"ramp": 0},
         {"seed": -1},
+        {"steps_at_once": 0},
         {"learning_rate": float("nan")},
         {"cool_down": 1.5},
         {"regularisers": Regularisers(blur_sigma=1.0)},

@@ -89,7 +89,6 @@ def _calm(base: ClassModelSpec) -> ClassModelSpec:
         base,
         transforms=replace(
             base.transforms,
-            views=1,
             shift=0.0,
             zoom=(1.0, 1.0),
             rotation=0.0,
@@ -99,6 +98,7 @@ def _calm(base: ClassModelSpec) -> ClassModelSpec:
             jitter=0,
             sides=(1.0,),
         ),
+        steps_at_once=1,
     )
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from convis_core import models
 from convis_core.gradients.chunks import logit_gradients
-from convis_core.gradients.lean import _FUSES, _Block, _fused, _in_steps, _padding_inside, lean
+from convis_core.lean import _FUSES, _Block, _fused, _in_steps, _padding_inside, lean
 from convis_core.models import LoadedModel
 
 
@@ -99,7 +99,7 @@ def test_fused_and_stepwise_convolutions_agree(lite0):
 def test_of_every_network_of_the_registry(model_id):
     model = dataclasses.replace(in_double_precision(models.load(model_id, weights="random")), input_size=64)
     generator = torch.Generator().manual_seed(4)
-    pictures = torch.rand(1, 3, 64, 64, dtype=torch.float64, generator=generator)
+    pictures = torch.rand(2, 3, 64, 64, dtype=torch.float64, generator=generator)
     with torch.no_grad():
         top = int(model.module(pictures)[0].argmax())  # another logit may be cut off at zero, as SqueezeNet's are
     agree(model, pictures, top)

@@ -67,6 +67,10 @@ class _Block(nn.Module):
         self.matrix = weight[:, :, 0, 0] if plain and weight.shape[2:] == (1, 1) else None
 
     def forward(self, x: Tensor) -> Tensor:
+        if len(x) == 1 and x.requires_grad:
+            # One picture's operations are so short that lanes would wait for each other's turn with Python's lock,
+            # which a function of ours needs on the way back, and torch's own do not.
+            return _in_steps(x, self)
         y: Tensor = _Convolve.apply(x, self)
         return y
 
@@ -94,7 +98,7 @@ class _Convolve(torch.autograd.Function):
             return _maps(_rows(gradient) @ block.matrix, ctx.shape), None
         # Of the input only the shape is asked; the memory of this stand-in is never touched.
         unseen = torch.empty(ctx.shape, dtype=gradient.dtype, memory_format=torch.channels_last)
-        by_input, _, _ = torch.ops.aten.convolution_backward(
+        by_input, _, _ = torch.ops.aten.convolution_backward.default(
             gradient,
             unseen,
             block.weight,
@@ -114,11 +118,15 @@ def _in_steps(x: Tensor, block: _Block) -> Tensor:
     if block.matrix is None:
         y = functional.conv2d(x, block.weight, block.bias, block.stride, block.padding, block.dilation, block.groups)
     elif block.bias is None:
-        y = _maps(_rows(x) @ block.matrix.t(), x.shape)
+        y = _rows(x) @ block.matrix.t()
     else:
-        y = _maps(torch.addmm(block.bias, _rows(x), block.matrix.t()), x.shape)
-    # In place: the convolution's output has no other reader.
-    return y if block.ceiling is None else y.clamp_(0, block.ceiling)
+        y = torch.addmm(block.bias, _rows(x), block.matrix.t())
+    # In place, for the convolution's output has no other reader; these two remember nothing but their output.
+    if block.ceiling == math.inf:
+        y = y.relu_()
+    elif block.ceiling is not None:
+        y = functional.hardtanh_(y, 0.0, block.ceiling)
+    return y if block.matrix is None else _maps(y, x.shape)
 
 
 def _fused(x: Tensor, block: _Block) -> Tensor:
@@ -130,9 +138,9 @@ def _fused(x: Tensor, block: _Block) -> Tensor:
     else:
         activation = "hardtanh", [0.0, block.ceiling]
     if block.matrix is not None:
-        rows = torch.ops.mkldnn._linear_pointwise(_rows(x), block.matrix, block.bias, *activation, "")
+        rows = torch.ops.mkldnn._linear_pointwise.default(_rows(x), block.matrix, block.bias, *activation, "")
         return _maps(rows, x.shape)
-    y: Tensor = torch.ops.mkldnn._convolution_pointwise(
+    y: Tensor = torch.ops.mkldnn._convolution_pointwise.default(
         x, block.weight, block.bias, block.padding, block.stride, block.dilation, block.groups, *activation, ""
     )
     return y

@@ -1,0 +1,48 @@
+"""What becomes of freed memory: the process keeps it while it computes, and gives it back when it rests.
+
+glibc returns the maps of a network to the system as soon as they are freed, and the system hands out zeroed pages
+again for the next batch, one page fault for every four kilobytes. In gradients through a network that was a fifth of
+the time. On systems without glibc nothing is changed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from functools import cache
+
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # mallopt's names for its settings
+_MEGABYTE = 2**20
+_SETTINGS = {
+    _MMAP_THRESHOLD: 32 * _MEGABYTE,  # the largest it takes; a larger map still goes back at once
+    _TRIM_THRESHOLD: 2**31 - 1,
+    _TOP_PAD: 64 * _MEGABYTE,  # the size of a thread's heap: an empty one stays for the next map
+}
+
+
+def keep_freed() -> bool:
+    """Let freed memory serve the next batch; whether the C library could be told.
+
+    Whoever has set one of glibc's own variables, MALLOC_TOP_PAD_ for one, has the last word.
+    """
+    library = _glibc()
+    if library is None or any(name.startswith("MALLOC_") for name in os.environ):
+        return False
+    told = [library.mallopt(name, value) for name, value in _SETTINGS.items()]
+    return all(told)
+
+
+def give_back() -> None:
+    """Return what is free to the system: other processes on a small server can use it."""
+    library = _glibc()
+    if library is not None:
+        library.malloc_trim(0)
+
+
+@cache
+def _glibc() -> ctypes.CDLL | None:
+    if sys.platform != "linux":
+        return None
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
