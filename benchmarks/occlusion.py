@@ -122,7 +122,8 @@ def done(model: LoadedModel) -> int:
     """Multiply-adds that the engine carries out for the map, as the windows are batched."""
     network = incremental.program(model)
     starts = np.array(occlusion.grid(model.input_size, SPEC))
-    chunks = occlusion.portions(network, SPEC, starts, lanes.shared().count, occlusion.ACTIVATION_BYTES)
+    crew = occlusion.Crew(lanes.shared().count, occlusion.ACTIVATION_BYTES)
+    chunks = occlusion.portions(network, SPEC, starts, occlusion.interlaced(len(starts)), crew)
     crops = sum(batch.multiply_adds for chunk in chunks for batch in chunk.batches)
     return crops + len(starts) ** 2 * incremental.tail_multiply_adds(network)
 

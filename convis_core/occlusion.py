@@ -21,7 +21,7 @@ from convis_core._kept import Kept
 from convis_core.baselines import baseline
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.occlusion_order import Chunk, grid, interlaced, portions
+from convis_core.occlusion_order import Chunk, Crew, grid, interlaced, portions
 from convis_core.predict import check_picture, check_target
 from convis_core.results import OcclusionCost, OcclusionMap, OcclusionSpec
 
@@ -31,7 +31,7 @@ ACTIVATION_BYTES = 256 * 2**20
 
 
 def occlusion(
-    model: LoadedModel, x: Tensor, target: int, spec: OcclusionSpec, *, base: incremental.Base | None = None
+    model: LoadedModel, x: Tensor, target: int, spec: OcclusionSpec, *, resume: OcclusionMap | None = None
 ) -> Iterator[OcclusionMap]:
     """The target's score while a window hides a part of the picture, for every place of the window.
 
@@ -46,21 +46,25 @@ def occlusion(
         x: pixels in [0, 1], float32 [1, 3, S, S].
         target: index of the class.
         spec: window, stride and fill.
-        base: from ``incremental.prepare``; without it the last pictures' are remembered.
+        resume: a map of the same network, picture, target and spec: only what it lacks is computed, and the last
+            map has the bits of one in one go.
 
     Returns:
         An iterator of maps, each complete in itself and with more windows than the one before. It holds no lock
         and no grad mode between two of them, and nothing computes after ``close()``.
 
     Raises:
-        SpecError: when ``x`` or the target does not fit the network, or the window is larger than the picture.
+        SpecError: when ``x`` or the target does not fit the network, the window is larger than the picture, or
+            ``resume`` is a map of something else.
 
     Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014 (arXiv:1311.2901).
     """
     check_picture(model, x)
     check_target(model, target)
     starts = np.array(grid(model.input_size, spec))
-    return _maps(_Task(model, x.detach().to(model.device), target, spec), starts, base)
+    if resume is not None and (resume.target, resume.spec, resume.size) != (target, spec, model.input_size):
+        raise SpecError("This map is of another class, window, stride or fill; start from nothing.")
+    return _maps(_Task(model, x.detach().to(model.device), target, spec), starts, resume)
 
 
 def hide(model: LoadedModel, x: Tensor, top: int, left: int, spec: OcclusionSpec) -> Tensor:
@@ -169,14 +173,22 @@ _bases: WeakKeyDictionary[LoadedModel, Kept[incremental.Base]] = WeakKeyDictiona
 _paces: WeakKeyDictionary[LoadedModel, float] = WeakKeyDictionary()
 
 
-def _maps(task: _Task, starts: NDArray[np.int64], base: incremental.Base | None) -> Iterator[OcclusionMap]:
-    known = _remembered(task) if base is None else base
+def _maps(task: _Task, starts: NDArray[np.int64], resume: OcclusionMap | None) -> Iterator[OcclusionMap]:
+    known = _remembered(task)
     filling = fill_picture(task.model, task.x, task.spec)
     network, workers = known.program, lane_count()
     stop = threading.Event()
-    latest = _empty(task, known, starts)
-    first = len(interlaced(len(starts))[0])
-    waiting = portions(network, task.spec, starts, workers, ACTIVATION_BYTES)
+    latest = _empty(task, known, starts) if resume is None else resume
+    if latest.baseline_logit != float(known.logits[task.target]):
+        raise SpecError("This map is of another picture or network; start from nothing.")
+    if latest.done == latest.total:
+        yield latest
+        return
+    levels = interlaced(len(starts))
+    first = len(levels[0])
+    pending = latest.logit.isnan().numpy()
+    missing = [level[pending[tuple(level.T)]] for level in levels]
+    waiting = portions(network, task.spec, starts, missing, Crew(workers, ACTIVATION_BYTES))
     score = partial(_score, task, known, starts, filling, stop)
     with contextlib.closing(lanes.map(score, waiting)) as results:
         try:

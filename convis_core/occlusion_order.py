@@ -1,6 +1,6 @@
 """In which order and in which portions the windows of an occlusion map are computed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +30,18 @@ class Chunk(NamedTuple):
     columns: NDArray[np.int64]
     batches: tuple[Batch, ...]
     seconds: float
+
+
+class Crew(NamedTuple):
+    """Who computes.
+
+    Attributes:
+        lanes: how many at once.
+        memory: bytes of activations that all of them together may occupy.
+    """
+
+    lanes: int
+    memory: int
 
 
 def grid(size: int, spec: OcclusionSpec) -> tuple[int, ...]:
@@ -64,32 +76,36 @@ def interlaced(count: int) -> list[NDArray[np.int64]]:
 
 
 def portions(
-    network: Program, spec: OcclusionSpec, starts: NDArray[np.int64], workers: int, memory: int
+    network: Program,
+    spec: OcclusionSpec,
+    starts: NDArray[np.int64],
+    levels: Iterable[NDArray[np.int64]],
+    crew: Crew,
 ) -> Iterator[Chunk]:
-    """All windows of a map in portions for the lanes, coarse to fine, arranged as they are asked for.
+    """Windows of a map in portions for the lanes, level after level, arranged as they are asked for.
 
     Args:
         network: the program.
         spec: the window's side.
         starts: ``grid``'s.
-        workers: number of lanes; the portions of a level are of one length, and a multiple of this in number.
-        memory: bytes of activations that all lanes together may occupy.
+        levels: which windows, as ``interlaced`` gives them.
+        crew: for whom. The portions of a level are of one length, and their number is a multiple of the lanes'.
     """
     side = (spec.window, spec.window)
     # A chunk pays once for reading the weights of the tail: let it be long where these are large.
     length = min(max(20 * incremental.tail_seconds(network, 0), _SHORTEST), _LONGEST)
-    for level in interlaced(len(starts)):
+    for level in levels:
         for first in range(0, len(level), _SLICE):
             rows, columns = level[first : first + _SLICE].T
-            fair = min(-(-len(rows) // workers), _BATCH)
+            fair = min(-(-len(rows) // crew.lanes), _BATCH)
             batches = incremental.arrange(
                 network,
                 side,
                 starts[rows],
                 starts[columns],
-                incremental.Limits(fair, min(memory // workers, incremental.Limits().memory)),
+                incremental.Limits(fair, min(crew.memory // crew.lanes, incremental.Limits().memory)),
             )
-            for bunch in _even(batches, length, workers):
+            for bunch in _even(batches, length, crew.lanes):
                 members = np.concatenate([batch.members for batch in bunch])
                 seconds = sum(batch.seconds for batch in bunch) + incremental.tail_seconds(network, len(members))
                 yield Chunk(rows[members], columns[members], tuple(bunch), seconds)

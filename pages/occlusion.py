@@ -22,6 +22,7 @@ from pages._shared.rooms import (
 from pages._shared.rooms.occlusion_controls import Settings
 
 SLOT = "occlusion_map"
+_REACHED = "occlusion_reached"
 
 
 @st.fragment
@@ -46,10 +47,13 @@ def explore(context: Context) -> None:
 
 
 def watch(context: Context, settings: Settings, key: Hashable) -> OcclusionMap | None:
-    """The map as it grows; what it had reached when it has ended, else None."""
+    """The map as it grows, from where it was stopped; what it had reached when it has ended, else None."""
     model, x, target, spec = context.model, context.x, context.target, settings.spec
+    of, reached = st.session_state.get(_REACHED, (None, None))
+    resume: OcclusionMap | None = reached if of == key else None
 
     def draw(found: OcclusionMap, job: Job[OcclusionMap]) -> None:
+        st.session_state[_REACHED] = (key, found)
         chart, beside = st.columns(occlusion_map.PROPORTIONS)
         with beside:
             hidden = st.container()
@@ -66,7 +70,7 @@ def watch(context: Context, settings: Settings, key: Hashable) -> OcclusionMap |
             # Drawing takes time from the computation: what lies below the fold waits for its end.
             st.skeleton(height=760)
 
-    job = live.watch(SLOT, key, lambda: occlusion.occlusion(model, x, target, spec), draw, height=1400)
+    job = live.watch(SLOT, key, lambda: occlusion.occlusion(model, x, target, spec, resume=resume), draw, height=1400)
     return job.frame if job.done else None
 
 
