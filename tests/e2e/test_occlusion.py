@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from convis_core._cores import lane_count
 from tests.e2e.watching import Watched, wait_until
@@ -85,7 +85,22 @@ def test_stop_stops_the_processor_within_a_second_and_what_there_is_stays(watche
     assert wait_until(lambda: watched.cpu_share(0.5) < 0.1, 15), "something goes on"
     expect(tab.get_by_text("This is partial")).to_be_visible()
     expect(map_shown).to_be_visible()
-    expect(tab.get_by_text(" windows are computed.")).to_be_visible()
+    said = tab.get_by_text(" windows are computed.")
+    expect(said).to_be_visible()
+
+    reached = computed(said)
+    tab.locator(".st-key-occlusion_map_again button").click()
+    expect(tab.get_by_text("This is partial")).to_be_hidden()
+    # Whatever is shown next has all that was there, and not a twenty-fifth of the map.
+    assert wait_until(lambda: tab.get_by_text("Computed in").is_visible() or computed(said) > reached, 30)
+    expect(tab.get_by_text("Computed in")).to_be_visible(timeout=LONG)
+    expect(said).to_be_hidden()
+
+
+def computed(said: Locator) -> int:
+    """How many windows the sentence says are computed; 0 where there is no sentence."""
+    found = re.search(r"([\d,]+) of [\d,]+ windows", said.inner_text()) if said.is_visible() else None
+    return int(found[1].replace(",", "")) if found else 0
 
 
 def test_a_file_is_made_when_it_is_asked_for(server: str, tab: Page, settle: Settle):
