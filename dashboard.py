@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from pages._shared import context, layout, navigation
+from pages._shared import context, garbage, layout, navigation
 
 layout.apply_style()
 page = navigation.navigate()
 st.set_page_config(page_title=f"{page.title} · Convis")
 context.choose()
 page.run()
+garbage.settle()

@@ -37,7 +37,7 @@ class Exhibit:
 
 
 GALLERY = (
-    Exhibit("flamingo", 130, 4),
+    Exhibit("flamingo", 130, 0),
     Exhibit("mosque", 668, 0),
     Exhibit("zebra", 340, 0),
     Exhibit("dumbbell", 543, 5),
