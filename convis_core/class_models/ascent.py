@@ -213,6 +213,12 @@ def _differentiate(run: _Run, pictures: Tensor, work: tuple[transforms.View, sli
     scores, _ = objectives.measure(run.model, transforms.apply(view, leaf), run.objectives[chunk])
     # Pictures do not see each other, so the gradient of the sum is the gradient of each.
     (gradient,) = torch.autograd.grad(scores.sum(), leaf)
+    asleep = (scores.detach() <= 0) & ~gradient.flatten(1).any(dim=1)
+    if asleep.any():
+        seen = transforms.apply(view, leaf)
+        scores, _ = objectives.measure(run.model, seen, run.objectives[chunk], relu=objectives.ajar)
+        (through,) = torch.autograd.grad(scores.sum(), leaf)
+        gradient = torch.where(asleep.view(-1, 1, 1, 1), through, gradient)
     return gradient
 
 

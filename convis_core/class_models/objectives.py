@@ -21,6 +21,8 @@ from convis_core.results.objectives import (
     Sum,
 )
 
+_AJAR = 0.1
+
 
 def layers_of(objectives: Sequence[Objective]) -> tuple[str, ...]:
     """Names of the layers that must be read, each once."""
@@ -88,13 +90,16 @@ def evaluate(objective: Objective, logits: Tensor, outputs: Mapping[str, Tensor]
             return first + objective.weight * second
 
 
-def measure(model: LoadedModel, seen: Tensor, objectives: Sequence[Objective]) -> tuple[Tensor, Tensor]:
+def measure(
+    model: LoadedModel, seen: Tensor, objectives: Sequence[Objective], *, relu: graph.Edit | None = None
+) -> tuple[Tensor, Tensor]:
     """The objective of each picture, and its logits, by the fastest way through the network.
 
     Args:
         model: the network.
         seen: float32 [N, 3, s, s], what the network sees.
         objectives: N of them, one for each picture.
+        relu: carried out in place of every ReLU and ReLU6.
 
     Returns:
         Values [N] and logits [N, C], differentiable.
@@ -102,19 +107,32 @@ def measure(model: LoadedModel, seen: Tensor, objectives: Sequence[Objective]) -
     layers = layers_of(objectives)
     ordered = seen.contiguous(memory_format=torch.channels_last)
     outputs: Mapping[str, Tensor] = {}
-    if not layers:
+    if not layers and relu is None:
         logits = lean(model)(ordered)
     else:
         fast = graph.fast(model)
         # A convolution that was folded into its batch norm no longer exists by itself.
         names = tuple(fast.names.values())
         kept = all(any(name == layer or name.startswith(f"{layer}.") for name in names) for layer in layers)
-        logits, outputs = graph.forward(fast if kept else graph.trace(model), ordered, layers=layers)
+        logits, outputs = graph.forward(fast if kept else graph.trace(model), ordered, layers=layers, relu=relu)
     values = [
         evaluate(objective, logits[i : i + 1], {name: output[i : i + 1] for name, output in outputs.items()})
         for i, objective in enumerate(objectives)
     ]
     return torch.cat(values), logits
+
+
+def ajar(x: Tensor) -> Tensor:
+    """ReLU, but units at rest let a tenth of the gradient through: to be carried out in place of all activations.
+
+    A channel that nothing in the picture excites has no gradient, and its picture would stay grey for ever. Through
+    these doors it learns where to begin.
+
+    Args:
+        x: what arrives at the activation.
+    """
+    asleep = x.clamp(max=0)
+    return x.clamp(min=0) + _AJAR * (asleep - asleep.detach())
 
 
 def check_objective(model: LoadedModel, objective: Objective) -> None:

@@ -252,6 +252,30 @@ def test_networks_of_a_fixed_size_get_views_of_that_size(linear):
     assert last(class_models.ascend(linear, 0, SHORT)).image.shape == (3, 8, 8)
 
 
+def test_a_channel_that_nothing_excites_is_woken():
+    network = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU6(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with torch.no_grad():
+        network[0].weight.fill_(1 / 27)
+        network[0].bias.copy_(torch.tensor([-0.7, 0.0]))  # grey is not enough for the first, white is
+    model = models.wrap(network.eval(), input_size=16)
+    spec = replace(PLAIN, steps=60, start="noise", normalise=True, learning_rate=0.05)
+    for objective in (Channel("1", 0), ClassLogit(0)):
+        shown = list(class_models.ascend(model, objective, replace(spec, frame_every=1)))
+        assert shown[0].score == 0 and shown[0].gradient_norm > 0
+        assert shown[-1].score > 0.1
+    *_, both = class_models.ascend_many(model, (ClassLogit(0), ClassLogit(1)), spec)
+    alone = last(class_models.ascend(model, 1, spec))
+    assert both[0].score > 0.1 and both[1].score == pytest.approx(alone.score, rel=1e-3)
+
+
+def test_what_cannot_rise_any_more_is_left_alone():
+    network = nn.Sequential(nn.Conv2d(3, 1, 1), nn.ReLU6(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with torch.no_grad():
+        network[0].bias[0] = 100.0
+    frame = last(class_models.ascend(models.wrap(network.eval(), input_size=8), 0, replace(PLAIN, steps=3)))
+    assert frame.score == 6 and frame.gradient_norm == 0
+
+
 def test_a_neuron_keeps_its_place(small):
     at_the_edge = Neuron("3", 1, 15, 15)  # a smaller view would have no such place
     assert math.isfinite(last(class_models.ascend(small, at_the_edge, SHORT)).score)
