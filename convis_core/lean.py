@@ -51,6 +51,7 @@ class _Block(nn.Module):
     """A convolution with the padding before it and the activation after it.
 
     Attributes:
+        light: whether it takes little arithmetic, being 1x1 or in groups.
         ceiling: where the activation saturates, inf for ReLU; None for no activation.
         owns_gradient: whether the gradient that arrives is read by nobody else and may be overwritten.
     """
@@ -65,11 +66,12 @@ class _Block(nn.Module):
         self.ceiling, self.owns_gradient = ceiling, owns_gradient
         plain = (self.stride, self.padding, self.groups) == ((1, 1), (0, 0), 1)
         self.matrix = weight[:, :, 0, 0] if plain and weight.shape[2:] == (1, 1) else None
+        self.light = self.matrix is not None or self.groups > 1
 
     def forward(self, x: Tensor) -> Tensor:
-        if len(x) == 1 and x.requires_grad:
-            # One picture's operations are so short that lanes would wait for each other's turn with Python's lock,
-            # which a function of ours needs on the way back, and torch's own do not.
+        if self.light and len(x) == 1 and x.requires_grad:
+            # For one picture it is done so soon that lanes would wait for each other's turn with Python's lock, which
+            # a function of ours needs on the way back, and torch's own do not.
             return _in_steps(x, self)
         y: Tensor = _Convolve.apply(x, self)
         return y

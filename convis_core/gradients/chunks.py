@@ -10,7 +10,7 @@ from convis_core import lanes
 from convis_core.lean import lean
 from convis_core.models import LoadedModel
 
-CHUNK_BYTES = 128 * 2**20
+CHUNK_BYTES = 112 * 2**20
 """What one chunk may keep for its backward pass. Two lanes work on two chunks: 256 MB at a time."""
 
 MOST_IN_A_CHUNK = 4
