@@ -169,7 +169,8 @@ class Moment:
         logit: of the class; nan when the objective names no class.
         probability: of the class; nan when the objective names no class.
         gradient_norm: length of the gradient of the objective with respect to the pixels in [0, 1], mean over views,
-            at the step that led here.
+            at the step that led here; the pixels are those of the picture in the size in which it was looked at. Where
+            the gradient was zero because nothing answered yet, of the one that was followed instead.
         step: number of steps taken.
     """
 
