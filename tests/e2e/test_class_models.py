@@ -2,7 +2,6 @@
 
 import io
 import re
-import time
 from pathlib import Path
 
 from PIL import Image
@@ -28,22 +27,25 @@ def steps_said(tab: Page) -> int:
 
 def test_start_pause_continue_scrub_and_download(watched: Watched, tab: Page, settle):
     tab.set_default_timeout(60_000)
-    begin(tab, f"{watched.address}/{RAW}&class_models_steps=512")
-    assert watched.computations() == 1
-    tab.locator(".st-key-class_models_drawing_stop button").click()
-    expect(tab.get_by_text("This is partial")).to_be_visible(timeout=LONG)
+    # Held, because a fast machine has drawn all of it before the browser has found the button.
+    with watched.held(frames=3):
+        begin(tab, f"{watched.address}/{RAW}&class_models_steps=512")
+        assert watched.computations() == 1
+        tab.locator(".st-key-class_models_drawing_stop button").click()
+        expect(tab.get_by_text("This is partial")).to_be_visible(timeout=LONG)
     assert wait_until(lambda: watched.computations() == 0, 5)
     settle(tab)
     stopped_at = steps_said(tab)
     assert 0 < stopped_at < 512
 
-    tab.locator(".st-key-class_models_drawing_again button").click()
-    expect(tab.get_by_text("This is partial")).to_be_hidden(timeout=LONG)
-    assert wait_until(lambda: watched.computations() == 1, 10)
-    expect(tab.locator(".st-key-class_models_climb")).to_be_visible(timeout=LONG)
-    assert steps_said(tab) >= stopped_at, "it began anew"
-    tab.locator(".st-key-class_models_drawing_stop button").click()
-    expect(tab.get_by_text("This is partial")).to_be_visible(timeout=LONG)
+    with watched.held(frames=5):
+        tab.locator(".st-key-class_models_drawing_again button").click()
+        expect(tab.get_by_text("This is partial")).to_be_hidden(timeout=LONG)
+        assert wait_until(lambda: watched.computations() == 1, 10)
+        expect(tab.locator(".st-key-class_models_climb")).to_be_visible(timeout=LONG)
+        assert steps_said(tab) >= stopped_at, "it began anew"
+        tab.locator(".st-key-class_models_drawing_stop button").click()
+        expect(tab.get_by_text("This is partial")).to_be_visible(timeout=LONG)
     settle(tab)
     stopped_again_at = steps_said(tab)
 
@@ -63,10 +65,10 @@ def test_start_pause_continue_scrub_and_download(watched: Watched, tab: Page, se
 
 def test_leaving_the_page_stops_the_work(watched: Watched, tab: Page):
     tab.set_default_timeout(60_000)
-    begin(tab, f"{watched.address}/{RAW}&class_models_steps=1024&class_models_seed=3")
-    assert watched.computations() == 1
-    tab.get_by_role("link", name="Convolution").first.click()
-    expect(tab.get_by_role("heading", name="Convolution", exact=True)).to_be_visible(timeout=LONG)
-    assert wait_until(lambda: watched.computations() == 0, 12), "a drawing that nobody sees goes on"
-    time.sleep(1)
-    assert watched.computations() == 0
+    # Held, so that it cannot end of its own before it is left.
+    with watched.held(frames=3):
+        begin(tab, f"{watched.address}/{RAW}&class_models_steps=1024&class_models_seed=3")
+        assert watched.computations() == 1
+        tab.get_by_role("link", name="Convolution").first.click()
+        expect(tab.get_by_role("heading", name="Convolution", exact=True)).to_be_visible(timeout=LONG)
+        assert wait_until(lambda: watched.computations() == 0, 12), "a drawing that nobody sees goes on"

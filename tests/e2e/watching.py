@@ -1,4 +1,5 @@
-"""A server that says what its board and its processor do, for tests of what goes on behind a page."""
+"""A server that says what its board and its processor do, and that can be held, for tests of what goes on
+behind a page."""
 
 import json
 import os
@@ -16,11 +17,26 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 # The dashboard, and beside it a thread that says twenty times a second what the board and the processor do.
+# While the second file is there, no job gets further than the frame whose number it holds: its turns pass without
+# one, so that it can still be stopped.
 WATCHED = """
 import json, sys, threading, time
 from pathlib import Path
 from streamlit.web import cli
-from convis_core.jobs import shared_board
+from convis_core.jobs import Job, shared_board
+
+advance, holding = Job._advance, Path(sys.argv[2])
+
+def advance_unless_held(job):
+    try:
+        held = job.frames_seen >= int(holding.read_text())
+    except FileNotFoundError:
+        held = False
+    if held:
+        return time.sleep(0.02)
+    return advance(job)
+
+Job._advance = advance_unless_held
 
 def tell(file):
     while True:
@@ -37,17 +53,29 @@ def tell(file):
         time.sleep(0.05)
 
 threading.Thread(target=tell, args=(Path(sys.argv[1]),), daemon=True).start()
-sys.argv = ["streamlit", "run", "dashboard.py", "--server.port", sys.argv[2]]
+sys.argv = ["streamlit", "run", "dashboard.py", "--server.port", sys.argv[3]]
 cli.main()
 """
 
 
 @dataclass(frozen=True)
 class Watched:
-    """A server whose board and processor can be looked at from outside."""
+    """A server whose board and processor can be looked at from outside, and whose jobs can be held."""
 
     address: str
     file: Path
+    holding: Path
+
+    @contextmanager
+    def held(self, frames: int) -> Iterator[None]:
+        """Within the block no job gets further than so many frames, however fast the machine is."""
+        draft = self.holding.with_suffix(".draft")
+        draft.write_text(str(frames))
+        draft.replace(self.holding)
+        try:
+            yield
+        finally:
+            self.holding.unlink()
 
     def computations(self) -> int:
         return json.loads(self.file.read_text())["computations"]
@@ -75,12 +103,12 @@ def watched_server(folder: Path) -> Iterator[Watched]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    file, log = folder / "seen.json", folder / "log.txt"
+    file, holding, log = folder / "seen.json", folder / "hold.txt", folder / "log.txt"
     environment = {name: value for name, value in os.environ.items() if name != "CONVIS_INLINE"}
     environment |= {"CONVIS_WEIGHTS_DIR": str(folder), "PYTHONPATH": str(ROOT)}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-c", WATCHED, str(file), str(port)],
+            [sys.executable, "-c", WATCHED, str(file), str(holding), str(port)],
             cwd=ROOT,
             env=environment,
             stdout=output,
@@ -96,7 +124,7 @@ def watched_server(folder: Path) -> Iterator[Watched]:
         process.kill()
         pytest.fail(f"The server did not start:\n{log.read_text()}")
     try:
-        yield Watched(f"http://127.0.0.1:{port}", file)
+        yield Watched(f"http://127.0.0.1:{port}", file, holding)
     finally:
         process.terminate()
         process.wait(timeout=10)
