@@ -8,9 +8,14 @@ the time. On systems without glibc nothing is changed.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import sys
+import threading
 from functools import cache
+
+import torch
+from torch import Tensor
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # mallopt's names for its settings
 _MEGABYTE = 2**20
@@ -19,6 +24,25 @@ _SETTINGS = {
     _TRIM_THRESHOLD: 2**31 - 1,
     _TOP_PAD: 64 * _MEGABYTE,  # the size of a thread's heap: an empty one stays for the next map
 }
+
+
+class Scratch(threading.local):
+    """Memory for passing values, kept by every thread that asks for it.
+
+    Crops with their halos are the largest tensors of all, and of another size at every step. Taken from the system
+    one by one they leave holes between them that soon are several times as large.
+    """
+
+    def __init__(self) -> None:
+        self._memory = torch.empty(0)
+
+    def take(self, *shapes: tuple[int, ...]) -> list[Tensor]:
+        """Tensors of these shapes, side by side; what the memory held before is lost."""
+        sizes = [math.prod(shape) for shape in shapes]
+        if self._memory.numel() < sum(sizes):
+            self._memory = torch.empty(sum(sizes))
+        parts = self._memory[: sum(sizes)].split(sizes)
+        return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def keep_freed() -> bool:

@@ -28,8 +28,8 @@ size per layer, and a crop that would reach over the edge of the map is moved in
 brought into its own order once; it then computes an output by the same sequence of operations whether it belongs
 to a crop or to the whole map, to a batch or to one picture. So the logits are, bit for bit, those that the same
 operations give for the whole pasted picture, however windows are gathered into batches. Large 3x3 convolutions are
-computed with fewer multiplications (see ``winograd``); their crops begin at even rows and columns, so that this
-holds for them as well. From
+computed with fewer multiplications, tile by tile (see ``convis_core.winograd``). So that this holds for them as well,
+their crops begin where a tile does, and what they can change counts by whole tiles. From
 ``model.module(pasted)`` they differ by rounding only, since batch norm is folded into the convolutions.
 
 **What is not known densifies.** An operation without a rule is given whole maps, the base with the crop laid

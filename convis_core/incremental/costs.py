@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from convis_core import winograd
 from convis_core.incremental import kernels
 from convis_core.incremental.kernels import Pair, Starts
 from convis_core.incremental.program import Placed, Program, spans
@@ -18,8 +19,6 @@ from convis_core.incremental.steps import Kind
 # What one core does in a second; only the proportions matter for the choice of batches.
 _MULTIPLY_ADDS = 75e9
 _BYTES = 10e9
-_CACHED_BYTES = 25e9
-_TRANSFORMS = 64  # bytes that Winograd's transforms read and write for every number touched
 _STARTING_A_STEP = 25e-6
 _NEW_SIZE = 400e-6  # oneDNN writes a program for every size of convolution that it meets
 _USUAL = 16  # windows in a batch, as a rule
@@ -137,7 +136,8 @@ def costs_of(network: Program) -> Costs:
     touched = np.array([0 if placed is None else read[k] + written[k] for k, placed in enumerate(steps)])
     weights = 4 * int(counted.sum())  # a convolution's multiply-adds per position are its weights
     sized = int(((counted > 0) & (share == 1) & np.array([halo is not None for halo in halos])).sum())
-    transforms = np.where(share < 1, _TRANSFORMS * touched / _CACHED_BYTES, 0.0)
+    # A share of a 3x3 filter's nine products is how many numbers each output has in the transformed domain.
+    transforms = np.where(share < 1, 9 * share * touched * winograd.NUMBER_SECONDS, 0.0)
     return Costs(
         position=counted * share / _MULTIPLY_ADDS + transforms + 4 * touched / _BYTES,
         halo=np.array([0 if halo is None else 8 * channels for halo, channels in zip(halos, read, strict=True)])

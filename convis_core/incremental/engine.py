@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from convis_core._memory import Scratch
 from convis_core.errors import SpecError
 from convis_core.incremental import kernels
 from convis_core.incremental.batches import Batch, Limits, arrange
-from convis_core.incremental.kernels import Canvas, Pair, Scratch, Starts
+from convis_core.incremental.kernels import Canvas, Pair, Starts
 from convis_core.incremental.program import Placed, Program, program
 from convis_core.incremental.steps import Kind
 from convis_core.models import LoadedModel

@@ -3,8 +3,6 @@
 Crops are [N, C, h, w] in channels-last order, so that a row of a crop is one contiguous stretch of memory.
 """
 
-import math
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-FEWEST_ROWS = 16
-"""From here on, MKL's matrix product sums a row alike whatever the others."""
+from convis_core._memory import Scratch
+from convis_core.winograd import FEWEST_ROWS
 
 _RIVAL_BLOCK = 48  # channels that oneDNN may take at once instead of 64
 
@@ -56,25 +54,6 @@ def canvas(values: Tensor, margins: tuple[int, int, int, int], fill: float) -> C
     """A map [1, C, H, W] with margins (left, right, top, bottom) filled with one value."""
     padded = functional.pad(values, margins, value=fill) if any(margins) else values
     return Canvas(padded[0].permute(1, 2, 0).contiguous(), margins[2], margins[0])
-
-
-class Scratch(threading.local):
-    """Memory for passing values, kept by every thread that asks for it.
-
-    Crops with their halos are the largest tensors of all, and of another size at every step. Taken from the system
-    one by one they leave holes between them that soon are several times as large.
-    """
-
-    def __init__(self) -> None:
-        self._memory = torch.empty(0)
-
-    def take(self, *shapes: tuple[int, ...]) -> list[Tensor]:
-        """Tensors of these shapes, side by side; what the memory held before is lost."""
-        sizes = [math.prod(shape) for shape in shapes]
-        if self._memory.numel() < sum(sizes):
-            self._memory = torch.empty(sum(sizes))
-        parts = self._memory[: sum(sizes)].split(sizes)
-        return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def cut(base: Canvas, tops: Starts, lefts: Starts, size: Pair, scratch: Scratch | None = None) -> Tensor:

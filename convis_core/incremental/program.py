@@ -107,12 +107,19 @@ def _reach(placed: Placed, before: list[Spans | None], axis: int) -> Spans | Non
     if not placed.spatial or not changed:
         return None
     if step.kind is Kind.SLIDING and step.slides is not None:
-        return step.slides[axis].projective(changed[0])
+        slide = step.slides[axis]
+        reached = slide.projective(changed[0])
+        return reached if step.grain == 1 else _union([reached, slide.tiles(changed[0], step.grain)])
     if step.kind is Kind.SHIFT:
         return changed[0] + step.shift[axis]
-    if len(changed) == 1:
-        return changed[0]
-    return np.stack((np.min([lows for lows, _ in changed], axis=0), np.max([highs for _, highs in changed], axis=0)))
+    return _union(changed)
+
+
+def _union(parts: list[Spans]) -> Spans:
+    """The least spans that hold all of these."""
+    if len(parts) == 1:
+        return parts[0]
+    return np.stack((np.min([lows for lows, _ in parts], axis=0), np.max([highs for _, highs in parts], axis=0)))
 
 
 def _compile(model: LoadedModel) -> Program:

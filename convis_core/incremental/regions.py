@@ -58,6 +58,15 @@ class Slide:
         last = (highs - 1 + self.before) // self.stride
         return np.stack((first, last + 1)).clip(0, self.outputs)
 
+    def tiles(self, spans: Spans, tile: int) -> Spans:
+        """The outputs of a 3x3 convolution with stride 1 in whose tiles one of these inputs is neither first nor last.
+
+        Where it computes outputs by tiles, such an input enters all of a tile, if only into their rounding: see
+        ``convis_core.winograd``. With a tile of 2 none of them is beyond ``projective``.
+        """
+        lows, highs = spans + self.before - 1
+        return np.stack((lows - lows % tile, highs + -highs % tile)).clip(0, self.outputs)
+
     def receptive(self, starts: Spans, length: int) -> tuple[Spans, int]:
         """The inputs, padding included, that ``length`` outputs from each of ``starts`` on read: starts and length."""
         return starts * self.stride - self.before, (length - 1) * self.stride + self.reach

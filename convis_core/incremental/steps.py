@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from convis_core import operations
-from convis_core.incremental import kernels, winograd
+from convis_core import operations, winograd
+from convis_core.incremental import kernels
 from convis_core.incremental.kernels import Activation, Pair
 from convis_core.incremental.regions import Slide
 from convis_core.operations import Operation
@@ -60,6 +60,8 @@ class Step:
     heavy: bool = False
     scratch: int = 0
 
+
+_SMALL_MAP = 8  # positions along one axis
 
 Sizes = tuple[torch.Size, torch.Size]
 """Shapes of an operation's input and output."""
@@ -249,9 +251,12 @@ def convolution(layer: nn.Module | None, operation: Operation, sizes: Sizes, fus
     if not isinstance(layer, nn.Conv2d) or operation.kind != operations.CONVOLUTION:
         return None
     bias = None if layer.bias is None else layer.bias.detach()
-    fast = winograd.fits(layer)
-    if fast:
-        call = winograd.convolution(layer.weight.detach(), bias, fused)
+    height, width = sizes[1][2:]
+    # A change spreads to whole tiles. With large ones it would soon be everywhere, except where it is already.
+    largest = 2 if max(height, width) > _SMALL_MAP else 4
+    tile = winograd.tile_for(layer, (height, width), largest) if kernels.packs(layer.weight) else 0
+    if tile:
+        call = _tiled(winograd.transformed(layer.weight.detach(), tile), bias, fused)
     else:
         geometry = (operation.stride, operation.dilation, operation.groups)
         call = kernels.convolution(layer.weight.detach(), bias, geometry, fused)
@@ -270,9 +275,20 @@ def convolution(layer: nn.Module | None, operation: Operation, sizes: Sizes, fus
         lambda x: call(x, (0, 0)),
         slides=_slides(operation, sizes),
         multiply_adds=layer.weight.numel(),
-        share=winograd.SHARE if fast else 1.0,
-        grain=winograd.TILE if fast else 1,
+        share=winograd.share((height, width), tile) if tile else 1.0,
+        grain=tile or 1,
     )
+
+
+def _tiled(
+    filters: winograd.Filters, bias: Tensor | None, fused: Activation | None
+) -> Callable[[Tensor, Pair], Tensor]:
+    bounds = None if fused is None else (fused.low, fused.high)
+
+    def tiled_convolution(x: Tensor, padding: Pair) -> Tensor:
+        return winograd.convolve(x, filters, padding, bias, bounds)
+
+    return tiled_convolution
 
 
 def average_pool(

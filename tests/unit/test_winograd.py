@@ -1,0 +1,121 @@
+"""Winograd's convolution against torch's, in both directions, and against itself on crops."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from convis_core import incremental, lanes, models, winograd
+from convis_core.incremental.kernels import channels_last
+
+TILES = [2, 4]
+
+
+def made(inputs: int, outputs: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(inputs)
+    weight = torch.randn(outputs, inputs, 3, 3, generator=generator) / inputs**0.5
+    return weight, torch.randn(outputs, generator=generator)
+
+
+@pytest.mark.parametrize("tile", TILES)
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 4), (7, 7), (13, 28), (6, 61), (9, 700)])
+@pytest.mark.parametrize("count", [1, 5])
+def test_it_is_the_convolution(tile: int, size: tuple[int, int], count: int):
+    weight, bias = made(32, 48)
+    x = torch.randn(count, 32, *size, generator=torch.Generator().manual_seed(1))
+    expected = functional.conv2d(x.double(), weight.double(), bias.double(), padding=1)
+    filters = winograd.transformed(weight, tile)
+    found = lanes.run(lambda: winograd.convolve(channels_last(x), filters, (1, 1), bias))
+    assert found.shape == expected.shape
+    assert float((found - expected).abs().max()) <= 4e-6 * float(expected.abs().max())
+
+
+@pytest.mark.parametrize("tile", TILES)
+@pytest.mark.parametrize("padding", [(0, 0), (1, 1), (2, 0), (1, 2)])
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_way_back_is_the_gradient_by_the_input(tile: int, padding: tuple[int, int], count: int):
+    weight, _ = made(24, 40)
+    x = torch.zeros(count, 24, 11, 18, dtype=torch.float64, requires_grad=True)
+    y = functional.conv2d(x, weight.double(), padding=padding)
+    gradient = torch.randn(y.shape, generator=torch.Generator().manual_seed(2))
+    (expected,) = torch.autograd.grad(y, x, gradient.double())
+    found = winograd.gradient_by_input(channels_last(gradient), winograd.transformed(weight, tile), padding)
+    assert found.shape == expected.shape
+    assert float((found - expected).abs().max()) <= 4e-6 * float(expected.abs().max())
+
+
+@pytest.mark.parametrize("tile", TILES)
+@pytest.mark.parametrize("bounds", [(0.0, None), (0.0, 6.0)])
+def test_it_activates_and_needs_no_bias(tile: int, bounds: tuple[float, float | None]):
+    weight, _ = made(16, 16)
+    x = 5 * torch.randn(2, 16, 8, 8, generator=torch.Generator().manual_seed(1))
+    expected = functional.conv2d(x, weight).clamp(*bounds)
+    assert 0 < float((expected == 0).float().mean()) < 1
+    found = winograd.convolve(channels_last(x), winograd.transformed(weight, tile), (0, 0), None, bounds)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("tile", TILES)
+def test_it_rounds_about_as_the_direct_sum_does(tile: int):
+    weight, _ = made(256, 64)
+    x = torch.randn(2, 256, 28, 28, generator=torch.Generator().manual_seed(3))
+    expected = functional.conv2d(x.double(), weight.double(), padding=1)
+    direct = functional.conv2d(channels_last(x), channels_last(weight), padding=1) - expected
+    found = winograd.convolve(channels_last(x), winograd.transformed(weight, tile), (1, 1)) - expected
+    assert float(found.std()) <= 3 * float(direct.std())
+
+
+@pytest.mark.parametrize("tile", TILES)
+@pytest.mark.parametrize(
+    ("top", "left", "height", "width"), [(0, 0, 4, 8), (4, 8, 12, 3), (12, 4, 11, 16), (20, 20, 3, 3), (28, 4, 4, 30)]
+)
+def test_a_crop_that_begins_where_a_tile_does_has_the_bits_of_the_map(
+    tile: int, top: int, left: int, height: int, width: int
+):
+    weight, bias = made(64, 32)
+    filters = winograd.transformed(weight, tile)
+    x = channels_last(torch.randn(3, 64, 34, 36, generator=torch.Generator().manual_seed(2)))
+    whole = lanes.run(lambda: winograd.convolve(x, filters, (0, 0), bias, (0.0, None)))
+    read = channels_last(x[:1, :, top : top + height + 2, left : left + width + 2])
+    crop = lanes.run(lambda: winograd.convolve(read, filters, (0, 0), bias, (0.0, None)))
+    assert torch.equal(crop[0], whole[0, :, top : top + height, left : left + width])
+
+
+def test_only_plain_convolutions_with_many_channels_are_computed_so():
+    assert winograd.tile_for(nn.Conv2d(512, 512, 3, padding=1), (28, 28)) == 4
+    assert winograd.tile_for(nn.Conv2d(512, 512, 3, padding=1), (7, 7)) == 4
+    assert winograd.tile_for(nn.Conv2d(512, 512, 3, padding=1), (14, 14)) == 2, "the filters would be twice as large"
+    assert winograd.tile_for(nn.Conv2d(512, 512, 3, padding=1), (28, 28), 2) == 2
+    for layer in (
+        nn.Conv2d(512, 512, 3, stride=2),
+        nn.Conv2d(512, 512, 3, dilation=2),
+        nn.Conv2d(512, 512, 3, groups=2),
+        nn.Conv2d(512, 512, 1),
+        nn.Conv2d(3, 64, 3),
+        nn.Conv2d(512, 512, 3).double(),
+    ):
+        assert winograd.tile_for(layer, (28, 28)) == 0
+
+
+@pytest.mark.parametrize(("size", "tile", "products"), [((28, 28), 4, 36), ((14, 14), 2, 16), ((14, 14), 4, 36)])
+def test_the_share_counts_whole_tiles(size: tuple[int, int], tile: int, products: int):
+    tiles = -(-size[0] // tile) * -(-size[1] // tile)
+    assert winograd.share(size, tile) * 9 * size[0] * size[1] == pytest.approx(tiles * products)
+
+
+@pytest.mark.parametrize(("model_id", "tiles"), [("vgg16", {1, 2}), ("resnet18", {1, 2, 4})])
+def test_crops_of_such_layers_begin_where_a_tile_does_wherever_the_window_is(model_id: str, tiles: set[int]):
+    network = incremental.program(models.load(model_id, weights="random"))
+    grains = [placed.step.grain for placed in network.steps]
+    assert set(grains) == tiles
+    places = [0, 1, 37, 90, 101, 192]
+    tops, lefts = [place for place in places for _ in places], places * len(places)
+    as_array = torch.tensor([tops, lefts]).numpy()
+    for batch in incremental.arrange(network, (32, 32), as_array[0], as_array[1], incremental.Limits()):
+        for index, grain in enumerate(grains):
+            if grain == 1:
+                continue
+            assert not (batch.starts[:, index] % grain).any()
+            rows, columns = batch.sizes[index]
+            assert int(batch.starts[0, index].max()) + rows <= network.steps[index].extent[0]
+            assert int(batch.starts[1, index].max()) + columns <= network.steps[index].extent[1]
