@@ -17,12 +17,13 @@ from functools import cache
 import torch
 from torch import Tensor
 
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # mallopt's names for its settings
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8  # mallopt's names for its settings
 _MEGABYTE = 2**20
 _SETTINGS = {
     _MMAP_THRESHOLD: 32 * _MEGABYTE,  # the largest it takes; a larger map still goes back at once
     _TRIM_THRESHOLD: 2**31 - 1,
-    _TOP_PAD: 64 * _MEGABYTE,  # the size of a thread's heap: an empty one stays for the next map
+    _TOP_PAD: 64 * _MEGABYTE,
+    _ARENA_MAX: 1,  # threads' own heaps are pieces of 64 MB, of which large maps leave much unused
 }
 
 

@@ -34,10 +34,12 @@ Barabasz, Anderson, Soodhalter and Gregg, "Error Analysis and Improving the Accu
 Neural Networks", ACM TOMS 2020 (arXiv:1803.10986).
 """
 
+import threading
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -52,8 +54,10 @@ NUMBER_SECONDS = 0.9e-9
 """What transforming costs one core of a fast machine, for every number in the transformed domain."""
 
 _TAPS = 3
-_POINTS = {2: (Fraction(0), Fraction(1), Fraction(-1))}
-_POINTS[4] = (Fraction(0), Fraction(2, 3), Fraction(-2, 3), Fraction(3, 2), Fraction(-3, 2))
+_POINTS = {
+    2: [Fraction(0), Fraction(1), Fraction(-1)],
+    4: [Fraction(0), Fraction(2, 3), Fraction(-2, 3), Fraction(3, 2), Fraction(-3, 2)],
+}
 _MULTIPLY_ADDS = 90e9  # of one core of that machine in a second
 _LEAST_GAIN = 1.2  # so many times faster than the direct sum, or it is not worth the memory
 _LARGE_TILE_GAIN = 1.5  # and of the large tile over the small one, for its filters are more than twice as large
@@ -83,26 +87,29 @@ class _Transforms(NamedTuple):
 
 
 _first, _second = Scratch(), Scratch()
+_lock = threading.Lock()
+_made: WeakKeyDictionary[nn.Conv2d, dict[int, Filters]] = WeakKeyDictionary()
 
 
-def tile_for(layer: nn.Conv2d, size: Pair, largest: int = 4) -> int:
-    """The tile with which a layer is computed fastest on one core, or 0 where the direct sum is as good.
+def suits(layer: nn.Conv2d) -> bool:
+    """Whether a convolution can be computed so: 3x3, stride 1, no dilation, no groups, float32 on the CPU."""
+    plain = (layer.kernel_size, layer.stride, layer.dilation, layer.groups) == ((3, 3), (1, 1), (1, 1), 1)
+    return plain and layer.weight.device.type == "cpu" and layer.weight.dtype == torch.float32
+
+
+def tile_for(channels: Pair, size: Pair, largest: int = 4) -> int:
+    """The tile with which a convolution is computed fastest on one core, or 0 where the direct sum is as good.
 
     Args:
-        layer: any convolution; only those with 3x3 filters, stride 1, no dilation and no groups can be computed so.
+        channels: of its input and of its output.
         size: height and width of its output.
         largest: of the tiles that may be chosen, 2 or 4.
     """
-    plain = (layer.kernel_size, layer.stride, layer.dilation, layer.groups) == ((3, 3), (1, 1), (1, 1), 1)
-    weight = layer.weight
-    if not plain or weight.device.type != "cpu" or weight.dtype != torch.float32:
-        return 0
-    channels = (layer.in_channels, layer.out_channels)
     small, large = (_seconds(channels, size, tile) for tile in (2, 4))
     # Crops have the map's length modulo the tile, so these lack one output at most, as the bits want it.
     whole = all(length % 4 in (0, 3) for length in size)
     best = 4 if whole and largest == 4 and large * _LARGE_TILE_GAIN <= small else 2
-    direct = size[0] * size[1] * weight.numel() / _MULTIPLY_ADDS
+    direct = size[0] * size[1] * channels[0] * channels[1] * _TAPS**2 / _MULTIPLY_ADDS
     return best if (large if best == 4 else small) * _LEAST_GAIN <= direct else 0
 
 
@@ -111,8 +118,17 @@ def share(size: Pair, tile: int) -> float:
     return _numbers(size, tile) / (size[0] * size[1] * _TAPS**2)
 
 
+def filters_of(layer: nn.Conv2d, tile: int) -> Filters:
+    """A layer's weights in the transformed domain; made once per layer and tile, for they are large, and shared."""
+    with _lock:
+        made = _made.setdefault(layer, {})
+        if tile not in made:
+            made[tile] = transformed(layer.weight.detach(), tile)
+        return made[tile]
+
+
 def transformed(weight: Tensor, tile: int) -> Filters:
-    """A layer's weights [O, I, 3, 3] in the transformed domain, for either direction."""
+    """Weights [O, I, 3, 3] in the transformed domain, for either direction."""
     outputs, inputs = weight.shape[:2]
     along = _matrices(tile)[1]
     taps = weight.flatten(2)
@@ -171,16 +187,19 @@ def _apply(
 ) -> Tensor:
     height, width = (x.shape[2 + axis] + 2 * padding[axis] - _TAPS + 1 for axis in (0, 1))
     down, across = -(-height // tile), -(-width // tile)
-    last = (down * tile - height, across * tile - width)  # of the tiles at the end, what is not asked for
-    margins = (padding[1], padding[1] + last[1], padding[0], padding[0] + last[0])
-    pixels = (functional.pad(x, margins) if any(margins) else x).permute(0, 2, 3, 1)
+    sides = (padding[1], across * tile - width + padding[1])  # the last tiles may hang over the end
+    pixels = x.permute(0, 2, 3, 1)
     y = torch.empty(len(x), height, width, values.shape[2])
     some, band = max(1, _ROWS // (down * across)), max(1, _ROWS // across)
     for first in range(0, len(x), some):
         for top in range(0, down, band):
-            read = pixels[first : first + some, top * tile : min(top + band, down) * tile + _TAPS - 1]
+            low = top * tile - padding[0]
+            high = low + min(band, down - top) * tile + _TAPS - 1
+            read = pixels[first : first + some, max(0, low) : high]
+            # A band at a time, so that it stays in the core's cache.
+            margins = (0, 0, *sides, max(0, -low), max(0, high - pixels.shape[1]))
             written = y[first : first + some, top * tile : (top + band) * tile]
-            _compute(read, values, transforms, tile, bias, written)
+            _compute(functional.pad(read, margins) if any(margins) else read, values, transforms, tile, bias, written)
             if bounds is not None:
                 written.clamp_(*bounds)
     return y.permute(0, 3, 1, 2)

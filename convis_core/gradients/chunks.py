@@ -4,14 +4,17 @@ import threading
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from convis_core import lanes
-from convis_core.lean import lean
+from convis_core.lean import in_two, lean
 from convis_core.models import LoadedModel
 
 CHUNK_BYTES = 112 * 2**20
 """What one chunk may keep for its backward pass. Two lanes work on two chunks: 256 MB at a time."""
+
+MAP_BYTES = 20 * 2**20
+"""What one layer's output may take; where a chunk's would take more, its pictures go through that layer one by one."""
 
 MOST_IN_A_CHUNK = 4
 """Larger chunks are no faster, and the first frame would come later."""
@@ -31,13 +34,17 @@ def logit_gradients(model: LoadedModel, pictures: Tensor, target: int) -> tuple[
     Returns:
         The gradients, float32 [N, 3, S, S], and the logits, float32 [N], both on the CPU.
     """
-    module = lean(model)
+    whole = (nn.Identity(), lean(model))
+    first, second = in_two(model, MAP_BYTES // (4 * chunk_size(model))) if len(pictures) > 1 else whole
+    parts = [pictures] if isinstance(first, nn.Identity) else pictures.split(1)
     with lanes.known_grad_mode():
-        leaf = pictures.to(model.device, memory_format=torch.channels_last, copy=True).requires_grad_(True)
-        logits = module(leaf)[:, target]
+        leaves = [
+            part.to(model.device, memory_format=torch.channels_last, copy=True).requires_grad_(True) for part in parts
+        ]
+        logits = second(torch.cat([first(leaf) for leaf in leaves]))[:, target]
         # Pictures do not see each other, so the gradient of the sum is the gradient of each.
-        (gradients,) = torch.autograd.grad(logits.sum(), leaf)
-    return gradients.cpu(), logits.detach().cpu()
+        gradients = torch.autograd.grad(logits.sum(), leaves)
+    return torch.cat(gradients).cpu(), logits.detach().cpu()
 
 
 def chunk_size(model: LoadedModel) -> int:

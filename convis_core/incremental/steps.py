@@ -254,9 +254,10 @@ def convolution(layer: nn.Module | None, operation: Operation, sizes: Sizes, fus
     height, width = sizes[1][2:]
     # A change spreads to whole tiles. With large ones it would soon be everywhere, except where it is already.
     largest = 2 if max(height, width) > _SMALL_MAP else 4
-    tile = winograd.tile_for(layer, (height, width), largest) if kernels.packs(layer.weight) else 0
+    known = winograd.suits(layer) and kernels.packs(layer.weight)
+    tile = winograd.tile_for((layer.in_channels, layer.out_channels), (height, width), largest) if known else 0
     if tile:
-        call = _tiled(winograd.transformed(layer.weight.detach(), tile), bias, fused)
+        call = _tiled(winograd.filters_of(layer, tile), bias, fused)
     else:
         geometry = (operation.stride, operation.dilation, operation.groups)
         call = kernels.convolution(layer.weight.detach(), bias, geometry, fused)

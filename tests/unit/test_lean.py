@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from convis_core import models
 from convis_core.gradients.chunks import logit_gradients
-from convis_core.lean import _FUSES, _Block, _fused, _in_steps, _padding_inside, lean
+from convis_core.lean import _FUSES, _Block, _fused, _in_steps, _padding_inside, in_two, lean
 from convis_core.models import LoadedModel
 
 
@@ -103,6 +103,47 @@ def test_of_every_network_of_the_registry(model_id):
     with torch.no_grad():
         top = int(model.module(pictures)[0].argmax())  # another logit may be cut off at zero, as SqueezeNet's are
     agree(model, pictures, top)
+
+
+@pytest.mark.skipif(not _FUSES, reason="this build of PyTorch has no fused convolutions")
+@pytest.mark.parametrize(("model_id", "size"), [("vgg16", 28), ("vgg16", 14), ("resnet18", 7), ("googlenet", 28)])
+def test_with_fewer_multiplications_values_and_gradients_are_the_same(model_id, size):
+    """Large 3x3 convolutions are computed otherwise, and only in single precision, where the tests above do not go."""
+    blocks = [block for block in lean(models.load(model_id, weights="random")).children() if isinstance(block, _Block)]
+    generator = torch.Generator().manual_seed(4)
+    found = 0
+    for block in blocks:
+        x = torch.randn(2, block.weight.shape[1], size, size, generator=generator)
+        if block.filters(x) is None:
+            continue
+        found += 1
+        leaf = x.contiguous(memory_format=torch.channels_last).requires_grad_()
+        y = block(leaf)
+        behind = torch.randn(y.shape, generator=generator)
+        (gradient,) = torch.autograd.grad(y, leaf, behind)
+        exact = x.double().requires_grad_()
+        values = functional.conv2d(exact, block.weight.double(), block.bias.double(), padding=block.padding)
+        # The block's own outputs say where it was cut off, or one that rounding pushes over zero would be counted;
+        # where a max pooling says it, nothing is cut off here.
+        passed = values if block.ceiling is None or block.forgets else values * (y > 0)
+        (expected,) = torch.autograd.grad(passed, exact, behind.double())
+        y, values = y.detach(), values.detach()
+        clamped = values if block.ceiling is None else values.clamp(min=0)
+        assert float((y - clamped).abs().max()) <= 1e-5 * float(clamped.abs().max())
+        assert float((gradient - expected).abs().max()) <= 1e-5 * float(expected.abs().max())
+    assert found
+
+
+@pytest.mark.parametrize(("numbers", "handed_on"), [(1, 1728), (800, 729), (1000, 968), (2500, 968), (4000, 1728)])
+def test_the_two_parts_are_the_whole(numbers, handed_on):
+    """Picture 3 x 24 x 24 = 1728, then 8 x 22 x 22 = 3872, 8 x 11 x 11 = 968, 9 x 9 x 9 = 729, and 5 logits."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 9, 3), nn.ReLU(), nn.Flatten()]
+    model = models.wrap(nn.Sequential(*layers, nn.Linear(729, 5)), input_size=24)
+    first, second = in_two(model, numbers)
+    x = torch.rand(2, 3, 24, 24).contiguous(memory_format=torch.channels_last)
+    assert first(x)[0].numel() == handed_on
+    assert torch.allclose(second(first(x)), lean(model)(x), atol=1e-6)
 
 
 def test_the_network_itself_is_not_touched(lite0, chelsea):

@@ -81,20 +81,25 @@ def test_a_crop_that_begins_where_a_tile_does_has_the_bits_of_the_map(
     assert torch.equal(crop[0], whole[0, :, top : top + height, left : left + width])
 
 
-def test_only_plain_convolutions_with_many_channels_are_computed_so():
-    assert winograd.tile_for(nn.Conv2d(512, 512, 3, padding=1), (28, 28)) == 4
-    assert winograd.tile_for(nn.Conv2d(512, 512, 3, padding=1), (7, 7)) == 4
-    assert winograd.tile_for(nn.Conv2d(512, 512, 3, padding=1), (14, 14)) == 2, "the filters would be twice as large"
-    assert winograd.tile_for(nn.Conv2d(512, 512, 3, padding=1), (28, 28), 2) == 2
+def test_only_plain_convolutions_are_computed_so():
+    assert winograd.suits(nn.Conv2d(512, 512, 3, padding=1))
     for layer in (
         nn.Conv2d(512, 512, 3, stride=2),
         nn.Conv2d(512, 512, 3, dilation=2),
         nn.Conv2d(512, 512, 3, groups=2),
         nn.Conv2d(512, 512, 1),
-        nn.Conv2d(3, 64, 3),
         nn.Conv2d(512, 512, 3).double(),
     ):
-        assert winograd.tile_for(layer, (28, 28)) == 0
+        assert not winograd.suits(layer)
+
+
+def test_the_tile_is_as_large_as_pays():
+    assert winograd.tile_for((512, 512), (28, 28)) == 4
+    assert winograd.tile_for((512, 512), (7, 7)) == 4
+    assert winograd.tile_for((512, 512), (14, 14)) == 2, "the filters would be twice as large"
+    assert winograd.tile_for((512, 512), (28, 28), 2) == 2
+    assert winograd.tile_for((512, 512), (29, 29)) == 2, "of a tile of four only one output would be there"
+    assert winograd.tile_for((3, 64), (224, 224)) == 0, "to transform costs more than it saves"
 
 
 @pytest.mark.parametrize(("size", "tile", "products"), [((28, 28), 4, 36), ((14, 14), 2, 16), ((14, 14), 4, 36)])
