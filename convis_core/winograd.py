@@ -80,10 +80,11 @@ class Filters:
 
 
 class _Transforms(NamedTuple):
-    """Both axes in one matrix: of the inputs, [n * n, n * n], and of the products, [m * m, n * n]."""
+    """Both axes in one matrix: of the inputs, [n * n, n * n], and of the products, [m * m, n * n]; and a zero."""
 
     inputs: Tensor
     products: Tensor
+    nothing: Tensor
 
 
 _first, _second = Scratch(), Scratch()
@@ -234,13 +235,14 @@ def _compute(
 
     summed = there[:sums].view(tile * tile, tiles * outputs)
     torch.mm(transforms.products, products.view(side * side, -1)[:, : tiles * outputs], out=summed)
-    for index, cells in enumerate(summed.view(tile * tile, count, down, across, outputs)):
+    shift = transforms.nothing if bias is None else bias
+    if y.shape[1:3] == (down * tile, across * tile):
+        cells = summed.view(tile, tile, count, down, across, outputs).permute(2, 3, 0, 4, 1, 5)
+        torch.add(cells, shift, out=y.view(count, down, tile, across, tile, outputs))
+        return
+    for index, ragged in enumerate(summed.view(tile * tile, count, down, across, outputs)):
         place = y[:, index // tile :: tile, index % tile :: tile]
-        seen = cells[:, : place.shape[1], : place.shape[2]]
-        if bias is None:
-            place.copy_(seen)
-        else:
-            torch.add(seen, bias, out=place)
+        torch.add(ragged[:, : place.shape[1], : place.shape[2]], shift, out=place)
 
 
 def _numbers(size: Pair, tile: int) -> int:
@@ -306,4 +308,4 @@ def _backwards(tile: int) -> _Transforms:
 
 
 def _both_axes(inputs: Tensor, products: Tensor) -> _Transforms:
-    return _Transforms(torch.kron(inputs, inputs).float(), torch.kron(products, products).float())
+    return _Transforms(torch.kron(inputs, inputs).float(), torch.kron(products, products).float(), torch.zeros(1))

@@ -18,7 +18,7 @@ from convis_core.incremental.program import Program
 from convis_core.incremental.regions import place
 from convis_core.incremental.steps import Kind
 
-_LONGEST_BATCH = 0.2  # seconds: what has begun cannot be stopped, and large batches of large crops leave the cache
+_LONGEST_BATCH = 0.3  # seconds: what has begun cannot be stopped, and large batches of large crops leave the cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
