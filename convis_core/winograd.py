@@ -17,7 +17,7 @@ polynomial of degree 2 with one of degree m - 1, and a product of degree n - 1 i
 
 and for infinity the highest coefficients, and the product over all j. It is the same sum written otherwise and differs
 by rounding alone. How much depends on the points: 0, +-1 for m = 2 round better than the direct sum; for m = 4 the
-usual 0, +-1, +-2 are four times worse than it, 0, +-2/3, +-3/2 twice.
+usual 0, +-1, +-2 round about four times worse than it, and 0, +-2/3, +-3/2 twice.
 
 **The way back.** The gradient by the input is a convolution with the filter turned round. A polynomial turned round
 has at p the value p^2 times that of the original at 1/p. Both sets of points hold with each point its inverse (0 and
@@ -25,9 +25,9 @@ infinity are each other's), so the same transformed filters serve: only the rows
 places, and the latter their scale.
 
 **The same bits.** An output's rounding depends on its place within its tile, and on all inputs of the tile but the
-last, which enters the last output alone. Tiles begin at multiples of m of what is computed; a crop that begins at a
-multiple of m of the map therefore has the same bits as the map, if its last tiles are whole, lack one output only, or
-end with the map.
+first and the last, which enter the first and the last output alone. Tiles begin at multiples of m of what is computed;
+a crop that begins at a multiple of m of the map therefore has the same bits as the map, if its last tiles are whole,
+lack one output only, or end with the map.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016 (arXiv:1509.09308); on the points,
 Barabasz, Anderson, Soodhalter and Gregg, "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep
