@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+from math import inf
 
 import pytest
 import torch
@@ -12,7 +13,8 @@ from torch.nn import functional
 
 from convis_core import models
 from convis_core.gradients.chunks import logit_gradients
-from convis_core.lean import _FUSES, _Block, _fused, _in_steps, _padding_inside, in_two, lean
+from convis_core.lean import in_two, lean
+from convis_core.lean.blocks import FUSES, Block, Pool, fused, in_steps, padding_inside
 from convis_core.models import LoadedModel
 
 
@@ -34,8 +36,9 @@ class Odd(nn.Module):
         self.strided = nn.Conv2d(6, 6, 1, stride=2)
         self.norm = nn.BatchNorm2d(6)
         self.drop = nn.Dropout()
-        self.pool = nn.MaxPool2d(2)
-        self.fc = nn.Linear(12, 5)
+        self.pool = nn.MaxPool2d(2)  # used behind an activation that nobody else reads, and behind one that is read
+        self.last = nn.Conv2d(6, 6, 1)
+        self.fc = nn.Linear(18, 5)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu6(8 * self.stem(self.pad(x)))
@@ -44,7 +47,7 @@ class Odd(nn.Module):
         x = self.relu(shared) + shared + self.grouped(y)
         x = self.relu(self.reflecting(x)) + functional.relu(self.same(x))
         x = self.relu6(self.cropped(self.negative(x)))
-        branches = self.pool(x), self.relu(self.norm(self.strided(x)))
+        branches = self.pool(x), self.relu(self.norm(self.strided(x))), self.pool(self.relu(self.last(x)))
         return self.fc(self.drop(torch.cat([maps.mean(dim=(2, 3)) for maps in branches], dim=1)))
 
 
@@ -73,26 +76,27 @@ def test_of_a_network_with_every_oddity(count):
     exact = in_double_precision(model)
     agree(exact, torch.rand(count, 3, 24, 24, dtype=torch.float64), 2)
     kinds = [type(layer).__name__ for layer in lean(exact).children()]
-    assert kinds.count("_Block") == 6, "stem, twice (in two places), grouped, cropped, strided"
+    assert kinds.count("Block") == 7, "stem, twice (in two places), grouped, cropped, strided, last"
+    assert [layer.ceiling for layer in lean(exact).children() if isinstance(layer, Pool)] in ([None, inf], [inf, None])
     assert kinds.count("Conv2d") == 2, "the reflecting one and the one with its padding in words"
     assert kinds.count("ZeroPad2d") == 1, "the negative one; the other went into the kernel behind it"
 
 
-@pytest.mark.skipif(not _FUSES, reason="this build of PyTorch has no fused convolutions")
+@pytest.mark.skipif(not FUSES, reason="this build of PyTorch has no fused convolutions")
 def test_fused_and_stepwise_convolutions_agree(lite0):
     """The fused operations know single precision only, where the tests above cannot follow."""
-    blocks = [block for block in lean(lite0).children() if isinstance(block, _Block)]
+    blocks = [block for block in lean(lite0).children() if isinstance(block, Block)]
     generator = torch.Generator().manual_seed(5)
     for block in (*blocks[:4], *blocks[-2:]):
         inputs = block.weight.shape[1] * block.groups
         x = torch.randn(2, inputs, 14, 14, generator=generator).contiguous(memory_format=torch.channels_last)
-        steps = _in_steps(x, block)
-        assert torch.allclose(_fused(x, block), steps, rtol=1e-4, atol=1e-5 * float(steps.abs().max()))
+        steps = in_steps(x, block)
+        assert torch.allclose(fused(x, block), steps, rtol=1e-4, atol=1e-5 * float(steps.abs().max()))
     assert {block.ceiling for block in blocks} == {None, 6.0}
     simple = models.wrap(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2)), input_size=8)
-    rectified = next(block for block in lean(simple).children() if isinstance(block, _Block))
+    rectified = next(block for block in lean(simple).children() if isinstance(block, Block))
     x = torch.randn(2, 3, 8, 8, generator=generator).contiguous(memory_format=torch.channels_last)
-    assert torch.allclose(_fused(x, rectified), _in_steps(x, rectified), atol=1e-5)
+    assert torch.allclose(fused(x, rectified), in_steps(x, rectified), atol=1e-5)
 
 
 @pytest.mark.parametrize("model_id", [spec.id for spec in models.MODELS])
@@ -105,11 +109,11 @@ def test_of_every_network_of_the_registry(model_id):
     agree(model, pictures, top)
 
 
-@pytest.mark.skipif(not _FUSES, reason="this build of PyTorch has no fused convolutions")
+@pytest.mark.skipif(not FUSES, reason="this build of PyTorch has no fused convolutions")
 @pytest.mark.parametrize(("model_id", "size"), [("vgg16", 28), ("vgg16", 14), ("resnet18", 7), ("googlenet", 28)])
 def test_with_fewer_multiplications_values_and_gradients_are_the_same(model_id, size):
     """Large 3x3 convolutions are computed otherwise, and only in single precision, where the tests above do not go."""
-    blocks = [block for block in lean(models.load(model_id, weights="random")).children() if isinstance(block, _Block)]
+    blocks = [block for block in lean(models.load(model_id, weights="random")).children() if isinstance(block, Block)]
     generator = torch.Generator().manual_seed(4)
     found = 0
     for block in blocks:
@@ -161,6 +165,6 @@ def test_uneven_padding_moves_into_the_kernel(padding, kernel, stride):
     x = torch.randn(1, 2, 9, 7, dtype=torch.float64, generator=generator)
     weight = torch.randn(3, 2, kernel, kernel, dtype=torch.float64, generator=generator)
     pad = nn.ZeroPad2d(padding)
-    larger, even = _padding_inside(weight, pad)
+    larger, even = padding_inside(weight, pad)
     expected = functional.conv2d(pad(x), weight, stride=stride)
     assert torch.allclose(functional.conv2d(x, larger, stride=stride, padding=even), expected)
