@@ -2,7 +2,8 @@
 
 glibc returns the maps of a network to the system as soon as they are freed, and the system hands out zeroed pages
 again for the next batch, one page fault for every four kilobytes. In gradients through a network that was a fifth of
-the time. On systems without glibc nothing is changed.
+the time. On systems without glibc nothing is changed. What every batch needs anew in another size, threads keep
+themselves: see ``Scratch``.
 """
 
 from __future__ import annotations

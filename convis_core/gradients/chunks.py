@@ -11,7 +11,7 @@ from convis_core.lean import in_two, lean
 from convis_core.models import LoadedModel
 
 CHUNK_BYTES = 112 * 2**20
-"""What one chunk may keep for its backward pass. Two lanes work on two chunks: 256 MB at a time."""
+"""What one chunk may keep for its backward pass. Two lanes work on two chunks, so twice as much at a time."""
 
 MAP_BYTES = 20 * 2**20
 """What one layer's output may take; where a chunk's would take more, its pictures go through that layer one by one."""

@@ -119,33 +119,25 @@ def _frames(
         yield _estimate(sums, target, spec, sums)
         return
 
-    def add_up(copies: range) -> tuple[int, Tensor, Tensor, Tensor]:
+    def add_up(first: int) -> tuple[int, Tensor, Tensor, Tensor]:
+        copies = range(first, min(first + size, spec.n_samples))
         noise = torch.stack([sample_noise(spec, index, x.shape[-1]) for index in copies])
         gradients, _ = logit_gradients(model, x + (sigma * noise).to(x), target)
         return len(copies), *_moments(gradients)
 
-    whole = sums
-    with contextlib.closing(lanes.map(add_up, _chunks(sums.samples, spec.n_samples, size))) as chunks:
+    with contextlib.closing(lanes.map(add_up, range(sums.samples, spec.n_samples, size))) as chunks:
         for count, total, squares, absolute in chunks:
-            sums = SampleSums(
+            grown = SampleSums(
                 sums.origin,
                 sums.samples + count,
                 sums.total + total,
                 sums.squares + squares,
                 sums.absolute + absolute,
             )
-            # The last chunk is left out of what a longer run continues from: that run computes it whole, because a
-            # batch of another size may round differently.
-            whole = sums if count == size else whole
-            yield _estimate(sums, target, spec, whole)
-
-
-def _chunks(first: int, end: int, size: int) -> Iterator[range]:
-    """Copies first to end in chunks; the last in two halves, so that of two lanes none waits long for the other."""
-    last = end - ((end - first - 1) % size + 1)
-    half = (last + end + 1) // 2
-    yield from (range(start, start + size) for start in range(first, last, size))
-    yield from (part for part in (range(last, half), range(half, end)) if part)
+            # A chunk cut short by the end is left out of what a longer run continues from: that run computes it
+            # whole, because a batch of another size may round differently.
+            sums = grown if count == size else sums
+            yield _estimate(grown, target, spec, sums)
 
 
 def _moments(gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
