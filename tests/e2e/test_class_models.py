@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from pathlib import Path
 
 from PIL import Image
@@ -72,3 +73,5 @@ def test_leaving_the_page_stops_the_work(watched: Watched, tab: Page):
         tab.get_by_role("link", name="Convolution").first.click()
         expect(tab.get_by_role("heading", name="Convolution", exact=True)).to_be_visible(timeout=LONG)
         assert wait_until(lambda: watched.computations() == 0, 12), "a drawing that nobody sees goes on"
+    time.sleep(1)
+    assert watched.computations() == 0
