@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages._shared import context, garbage, layout, navigation
+from pages._shell import context, garbage, layout, navigation
 
 layout.apply_style()
 page = navigation.navigate()

@@ -12,10 +12,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from convis_core import class_models, images, lanes, models, predict
+from convis_core import class_models, images, models, network
 from convis_core.class_models import parameterisation, transforms
 from convis_core.models import LoadedModel
 from convis_core.results import ClassModelSpec
+from convis_core.runtime import lanes
 
 CLASSES = (130, 668, 340, 543, 1, 76, 207, 292, 323, 327, 954, 953, 980, 483, 555, 779, 409, 849, 402, 963)
 STEPS = 100
@@ -41,7 +42,7 @@ def recognised(model: LoadedModel, targets: tuple[int, ...]) -> None:
         seconds.append(time.perf_counter() - begun)
         saved = _through_png(image)
         views = [saved[None], *class_models.displaced(saved, model.input_size).split(1)]
-        first, *others = (predict.predict(model, view) for view in views)
+        first, *others = (network.predict(model, view) for view in views)
         top = [int(other.logits.argmax()) == target for other in others]
         hits.extend(top)
         lowest = min(float(other.probabilities[target]) for other in others)

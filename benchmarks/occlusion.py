@@ -25,10 +25,13 @@ import torch
 from captum.attr import Occlusion
 from torch import Tensor
 
-from convis_core import graph, incremental, lanes, models, occlusion
-from convis_core._cores import usable_cores
+from convis_core import models, occlusion
+from convis_core.engines import incremental
 from convis_core.models import LoadedModel
+from convis_core.network import fast
 from convis_core.results import OcclusionSpec
+from convis_core.runtime import lanes
+from convis_core.runtime.cores import usable_cores
 
 SPEC = OcclusionSpec(window=32, stride=8, fill="grey")
 TARGET = 3
@@ -227,7 +230,7 @@ def _captum(model: LoadedModel, x: Tensor, stride: int, batch: int) -> float:
 
 def _full(model: LoadedModel, x: Tensor, windows: int) -> float:
     """Full forward passes of as many pictures, folded and channels last: the best of batches and threads."""
-    network = graph.fast(model).module
+    network = fast(model).module
     found = []
     for size in (4, 16, 32):
         batch = x.expand(min(size, windows), -1, -1, -1).contiguous(memory_format=torch.channels_last)

@@ -17,9 +17,10 @@ import torch
 from captum.attr import NoiseTunnel, Saliency
 from torch import Tensor
 
-from convis_core import gradients, images, lanes, models
+from convis_core import attribution, images, models
 from convis_core.models import LoadedModel
 from convis_core.results import Attribution, SmoothGradSpec
+from convis_core.runtime import lanes
 
 SAMPLES = 50
 TARGET = 281
@@ -40,16 +41,16 @@ def main(names: list[str]) -> None:
 
 def compare(model: LoadedModel, x: Tensor, goal: float, batches: tuple[int, ...], repeats: int) -> None:
     """One row of the table."""
-    _drain(gradients.smoothgrad(model, x, TARGET, SmoothGradSpec(n_samples=1)))
+    _drain(attribution.smoothgrad(model, x, TARGET, SmoothGradSpec(n_samples=1)))
     # The memory of the first whole run counts, in a process that has folded the network and seen one gradient.
     with peak_growth() as growth:
-        _drain(gradients.smoothgrad(model, x, TARGET, SmoothGradSpec(n_samples=SAMPLES)))
-    half = _drain(gradients.smoothgrad(model, x, TARGET, SmoothGradSpec(n_samples=25)))
+        _drain(attribution.smoothgrad(model, x, TARGET, SmoothGradSpec(n_samples=SAMPLES)))
+    half = _drain(attribution.smoothgrad(model, x, TARGET, SmoothGradSpec(n_samples=25)))
     whole, rest, peers = [], [], dict.fromkeys(batches, float("inf"))
     spec = SmoothGradSpec(n_samples=SAMPLES)
     for _ in range(repeats):
-        whole.append(_seconds(lambda: _drain(gradients.smoothgrad(model, x, TARGET, spec))))
-        rest.append(_seconds(lambda: _drain(gradients.smoothgrad(model, x, TARGET, spec, resume=half))))
+        whole.append(_seconds(lambda: _drain(attribution.smoothgrad(model, x, TARGET, spec))))
+        rest.append(_seconds(lambda: _drain(attribution.smoothgrad(model, x, TARGET, spec, resume=half))))
         for batch in batches:
             peers[batch] = min(peers[batch], _seconds(partial(_captum, model, x, batch)))
     best = min(peers, key=peers.__getitem__)
@@ -62,7 +63,7 @@ def compare(model: LoadedModel, x: Tensor, goal: float, batches: tuple[int, ...]
 
 
 def _captum(model: LoadedModel, x: Tensor, batch: int) -> Tensor:
-    sigma = gradients.noise_scale(x, SmoothGradSpec().noise_level)
+    sigma = attribution.noise_scale(x, SmoothGradSpec().noise_level)
     tunnel = NoiseTunnel(Saliency(model.module))
     return tunnel.attribute(
         x, nt_type="smoothgrad", nt_samples=SAMPLES, nt_samples_batch_size=batch, stdevs=sigma, target=TARGET, abs=False

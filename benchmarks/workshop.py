@@ -20,9 +20,9 @@ from pathlib import Path
 from torch import Tensor
 
 from convis_core import images, models, occlusion
-from convis_core.jobs import Board
 from convis_core.models import LoadedModel
 from convis_core.results import OcclusionSpec
+from convis_core.runtime.board import Board
 
 PEOPLE = 30
 TARGET = 281

@@ -22,16 +22,16 @@ RECIPE_KEY = "convis-recipe"
 _IN_FRAMES = {
     "class_models.ascend",
     "class_models.deep_dream",
-    "gradients.integrated_gradients",
-    "gradients.smoothgrad",
+    "attribution.integrated_gradients",
+    "attribution.smoothgrad",
     "occlusion.occlusion",
-    "trust.deletion_insertion",
+    "attribution.sanity.deletion_insertion",
 }
 
 _ARGUMENTS = {
     "class_models.ascend": ("model", "target"),
-    "segmentation.grabcut": ("img", "attribution"),
-    "trust.deletion_insertion": ("model", "x", "attribution"),
+    "segmentation.grabcut": ("img", "explained"),
+    "attribution.sanity.deletion_insertion": ("model", "x", "explained"),
 }
 """What a function takes before its specification, where that is not the model, the picture and the target."""
 
@@ -43,7 +43,7 @@ class Recipe:
     Attributes:
         model_id: id of the network.
         picture: id of a sample picture, or the sha256 of the file; empty where there is none.
-        method: the function of the core, such as "gradients.saliency".
+        method: the function of the core, such as "attribution.saliency".
         target: index of the class, or the record of another objective; None where there is none.
         spec: the specification, a frozen record; None where the function takes none.
         options: further arguments by name.
@@ -79,12 +79,12 @@ class Recipe:
         A picture that somebody brought is read from ``picture.png``: its own name is not known.
         """
         steps = [self] if self.attribution is None else [self.attribution, self]
-        calls = [step._call("result" if step is self else "attribution") for step in steps]
-        rooms = {step.method.split(".")[0] for step in steps} | {"models"}
+        calls = [step._call("result" if step is self else "explained") for step in steps]
+        modules = {step.method.split(".")[0] for step in steps} | {"models"}
         if self.picture or self.method == "class_models.ascend":
-            rooms.add("images")
+            modules.add("images")
         records = sorted({name for step in steps for name in _records((step.target, step.spec))})
-        lines = [f"# Convis {self.version}", f"from convis_core import {', '.join(sorted(rooms))}"]
+        lines = [f"# Convis {self.version}", f"from convis_core import {', '.join(sorted(modules))}"]
         if records:
             lines.append(f"from convis_core.results import {', '.join(records)}")
         lines += ["", f'model = models.load("{self.model_id}")']

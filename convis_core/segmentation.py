@@ -15,9 +15,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from convis_core.baselines import gaussian_blur
 from convis_core.errors import SpecError
 from convis_core.images import crop_box
+from convis_core.network.baselines import gaussian_blur
 from convis_core.results import Attribution, GrabCutSpec, Segmentation
 from convis_core.results.segmentation import BACKGROUND, FOREGROUND, OUTSIDE, UNKNOWN
 

@@ -2,21 +2,15 @@
 
 import streamlit as st
 
-from pages._shared import layout, text
-from pages._shared.context import Context, shared_context
-from pages._shared.rooms import (
-    architecture_compare,
-    architecture_costs,
-    architecture_drawing,
-    architecture_parts,
-    architecture_table,
-)
+from pages._sections.architecture import compare, costs, drawing, parts, table
+from pages._shell import layout, text
+from pages._shell.context import Context, shared_context
 
 VIEWS = {
-    "Drawing": architecture_drawing.draw,
-    "All layers": architecture_table.draw,
-    "Where the cost is": architecture_costs.draw,
-    "Compare two": architecture_compare.draw,
+    "Drawing": drawing.draw,
+    "All layers": table.draw,
+    "Where the cost is": costs.draw,
+    "Compare two": compare.draw,
 }
 
 
@@ -40,4 +34,4 @@ def explore(context: Context) -> None:
 context = shared_context()
 layout.header(context, "Architecture", "What is the network made of, and what does each part of it cost?")
 explore(context)
-text.explain("architecture", architecture_parts.numbers(context))
+text.explain("architecture", parts.numbers(context))

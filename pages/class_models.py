@@ -5,15 +5,15 @@ import streamlit as st
 from convis_core import class_models
 from convis_core.errors import ConvisError
 from convis_core.figures.scores import percent
-from pages._shared import layout, navigation, text
-from pages._shared.context import Context, shared_context
-from pages._shared.rooms import class_models_draw, class_models_inside, class_models_others, class_models_pair
+from pages._sections.class_models import draw, inside, others, pair
+from pages._shell import layout, navigation, text
+from pages._shell.context import Context, shared_context
 
 SECTIONS = {
-    "Draw a class": class_models_draw.draw,
-    "A/B": class_models_pair.draw,
-    "Is it one to anyone else?": class_models_others.draw,
-    "Inside the network": class_models_inside.draw,
+    "Draw a class": draw.draw,
+    "A/B": pair.draw,
+    "Is it one to anyone else?": others.draw,
+    "Inside the network": inside.draw,
 }
 
 

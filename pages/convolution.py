@@ -2,29 +2,20 @@
 
 import streamlit as st
 
-from pages._shared import layout, text
-from pages._shared.context import Context, shared_context
-from pages._shared.rooms import (
-    convolution_corner,
-    convolution_field,
-    convolution_pooling,
-    convolution_relu,
-    convolution_shared,
-    convolution_size,
-    convolution_slide,
-    convolution_volume,
-)
+from pages._sections.convolution import corner, field, pooling, relu, shared, size, slide, volume
+from pages._shell import layout, text
+from pages._shell.context import Context, shared_context
 
 # Each draws its controls and figures, and returns the numbers that its text speaks of.
 EXPERIMENTS = {
-    "Slide a filter": ("slide", convolution_slide.draw),
-    "Three channels": ("volume", convolution_volume.draw),
-    "Size": ("size", convolution_size.draw),
-    "Pooling": ("pooling", convolution_pooling.draw),
-    "Corner": ("corner", convolution_corner.draw),
-    "Receptive field": ("field", convolution_field.draw),
-    "Shared weight": ("shared", convolution_shared.draw),
-    "ReLU": ("relu", convolution_relu.draw),
+    "Slide a filter": ("slide", slide.draw),
+    "Three channels": ("volume", volume.draw),
+    "Size": ("size", size.draw),
+    "Pooling": ("pooling", pooling.draw),
+    "Corner": ("corner", corner.draw),
+    "Receptive field": ("field", field.draw),
+    "Shared weight": ("shared", shared.draw),
+    "ReLU": ("relu", relu.draw),
 }
 
 

@@ -2,27 +2,19 @@
 
 import streamlit as st
 
-from convis_core import receptive
 from convis_core.errors import ConvisError
-from pages._shared import layout, text
-from pages._shared.context import Context, shared_context
-from pages._shared.rooms import (
-    feature_maps_ablation,
-    feature_maps_channel,
-    feature_maps_filters,
-    feature_maps_layers,
-    feature_maps_pickers,
-    feature_maps_pooling,
-    feature_maps_sheet,
-)
+from convis_core.network import receptive
+from pages._sections.feature_maps import ablation, channel, filters, layers, pickers, pooling, sheet
+from pages._shell import layout, text
+from pages._shell.context import Context, shared_context
 
 ROOMS = {
-    feature_maps_pickers.LAYERS: feature_maps_layers.draw,
-    feature_maps_pickers.SHEET: feature_maps_sheet.draw,
-    feature_maps_pickers.CHANNEL: feature_maps_channel.draw,
-    feature_maps_pickers.ABLATION: feature_maps_ablation.draw,
-    feature_maps_pickers.FILTERS: feature_maps_filters.draw,
-    feature_maps_pickers.POOLING: feature_maps_pooling.draw,
+    pickers.LAYERS: layers.draw,
+    pickers.SHEET: sheet.draw,
+    pickers.CHANNEL: channel.draw,
+    pickers.ABLATION: ablation.draw,
+    pickers.FILTERS: filters.draw,
+    pickers.POOLING: pooling.draw,
 }
 
 
@@ -30,9 +22,9 @@ ROOMS = {
 def explore(context: Context) -> None:
     """The view that is open; only this part runs again when something in it is clicked."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        chosen = feature_maps_pickers.view()
-        if chosen == feature_maps_pickers.LAYERS:
-            feature_maps_pickers.every_layer()
+        chosen = pickers.view()
+        if chosen == pickers.LAYERS:
+            pickers.every_layer()
     try:
         ROOMS[chosen](context)
     except ConvisError as error:

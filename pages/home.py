@@ -2,17 +2,18 @@
 
 import streamlit as st
 
-from convis_core import gradients, models
+from convis_core import models
+from convis_core.attribution import methods
 from convis_core.figures import maps, scores
 from convis_core.figures.style import magnitude_scale
-from pages._shared import cache, layout, navigation, text
-from pages._shared.context import shared_context
+from pages._shell import cache, layout, navigation, text
+from pages._shell.context import shared_context
 
 context = shared_context()
 model, x, target = context.model, context.x, context.target
 layout.header(context, "Convis", navigation.HOME.question)
 
-attribution = cache.compute(context.key("gradients.saliency", target), lambda: gradients.saliency(model, x, target))
+attribution = cache.compute(context.key("attribution.saliency", target), lambda: methods.saliency(model, x, target))
 magnitude = attribution.magnitude()
 scale = magnitude_scale(magnitude, "|change of logit| per unit of pixel")
 view = context.view()

@@ -6,20 +6,12 @@ import streamlit as st
 
 from convis_core import occlusion
 from convis_core.figures.scores import percent
-from convis_core.jobs import Job
 from convis_core.results import OcclusionCost, OcclusionMap
-from pages._shared import layout, live, navigation, text
-from pages._shared.context import Context, shared_context
-from pages._shared.rooms import (
-    occlusion_controls,
-    occlusion_downloads,
-    occlusion_fills,
-    occlusion_map,
-    occlusion_sizes,
-    occlusion_window,
-    occlusion_words,
-)
-from pages._shared.rooms.occlusion_controls import Settings
+from convis_core.runtime.board import Job
+from pages._sections.occlusion import controls, downloads, fills, map, sizes, window, words
+from pages._sections.occlusion.controls import Settings
+from pages._shell import layout, live, navigation, text
+from pages._shell.context import Context, shared_context
 
 SLOT = "occlusion_map"
 _REACHED = "occlusion_reached"
@@ -30,10 +22,10 @@ def explore(context: Context) -> None:
     """The controls and all that depends on them; a quick hand on the sliders runs only this, and not every time."""
     asked, answer = st.columns([1, 3.6])
     with asked, st.container(key="occlusion_controls"):
-        settings = occlusion_controls.choose()
+        settings = controls.choose()
         cost = occlusion.estimate(context.model, settings.spec)
         key = context.key("occlusion.occlusion", context.target, settings.spec)
-        begin = occlusion_controls.agreed(SLOT, key, (cost,))
+        begin = controls.agreed(SLOT, key, (cost,))
     with answer:
         if begin:
             found = watch(context, settings, key)
@@ -41,8 +33,8 @@ def explore(context: Context) -> None:
             found = None
             not_yet(context)
     if found is not None:
-        occlusion_downloads.draw(context, settings, found)
-    occlusion_sizes.draw(context, settings)
+        downloads.draw(context, settings, found)
+    sizes.draw(context, settings)
     text.explain("occlusion", numbers(context, settings, cost))
 
 
@@ -54,18 +46,18 @@ def watch(context: Context, settings: Settings, key: Hashable) -> OcclusionMap |
 
     def draw(found: OcclusionMap, job: Job[OcclusionMap]) -> None:
         st.session_state[_REACHED] = (key, found)
-        chart, beside = st.columns(occlusion_map.PROPORTIONS)
+        chart, beside = st.columns(map.PROPORTIONS)
         with beside:
             hidden = st.container()
-            chosen = occlusion_window.place(found)
+            chosen = window.place(found)
         with chart:
-            occlusion_map.draw(context, settings, found, chosen, occlusion_window.pick)
+            map.draw(context, settings, found, chosen, window.pick)
         with hidden:
-            occlusion_window.draw(context, found, chosen, occlusion_window.pick)
-        occlusion_words.draw(context, found)
+            window.draw(context, found, chosen, window.pick)
+        words.draw(context, found)
         if job.done:
-            occlusion_window.bars(context, found, chosen)
-            occlusion_fills.draw(context, found, chosen)
+            window.bars(context, found, chosen)
+            fills.draw(context, found, chosen)
         else:
             # Drawing takes time from the computation: what lies below the fold waits for its end.
             st.skeleton(height=760)
@@ -77,7 +69,7 @@ def watch(context: Context, settings: Settings, key: Hashable) -> OcclusionMap |
 def not_yet(context: Context) -> None:
     """What stands in the place of a map that takes long and has not been asked for."""
     st.info("This takes a while, so it waits for you to press the button.", icon=":material/hourglass_empty:")
-    chart, _ = st.columns(occlusion_map.PROPORTIONS)
+    chart, _ = st.columns(map.PROPORTIONS)
     chart.image(context.view(), width="stretch", alt=context.caption)
 
 

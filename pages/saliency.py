@@ -2,24 +2,17 @@
 
 import streamlit as st
 
-from pages._shared import layout, navigation, text
-from pages._shared.context import Context, shared_context
-from pages._shared.rooms import (
-    saliency_compare,
-    saliency_map,
-    saliency_segment,
-    saliency_strip,
-    saliency_trust,
-    saliency_walk,
-)
+from pages._sections.saliency import compare, map, segment, strip, trust, walk
+from pages._shell import layout, navigation, text
+from pages._shell.context import Context, shared_context
 
 SECTIONS = {
-    "One map": saliency_map.draw,
-    "Filmstrip": saliency_strip.draw,
-    "Compare": saliency_compare.draw,
-    "Why smooth?": saliency_walk.draw,
-    "Segment": saliency_segment.draw,
-    "Should you believe it?": saliency_trust.draw,
+    "One map": map.draw,
+    "Filmstrip": strip.draw,
+    "Compare": compare.draw,
+    "Why smooth?": walk.draw,
+    "Segment": segment.draw,
+    "Should you believe it?": trust.draw,
 }
 
 

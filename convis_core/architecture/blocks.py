@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-from convis_core import operations
+from convis_core.network import operations
 from convis_core.results.architecture import Block, Costs, LayerRow
 
 RESIDUAL, CONCAT, DENSE = "residual", "concat", "dense"

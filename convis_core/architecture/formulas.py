@@ -2,7 +2,7 @@
 
 import math
 
-from convis_core import operations
+from convis_core.network import operations
 from convis_core.results.architecture import LayerRow, Substitution
 
 

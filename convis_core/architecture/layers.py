@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from torch import fx, nn
 
-from convis_core import graph, operations, receptive
+from convis_core import network
 from convis_core.architecture.blocks import assign
 from convis_core.models import LoadedModel
-from convis_core.operations import Operation
+from convis_core.network import operations, receptive
+from convis_core.network.operations import Operation
 from convis_core.results.architecture import LayerRow, Shape, Totals
 
 _BYTES_PER_VALUE = 4
@@ -28,7 +29,7 @@ def describe(model: LoadedModel) -> tuple[LayerRow, ...]:
     Args:
         model: the network.
     """
-    traced = graph.trace(model)
+    traced = network.trace(model)
     shapes = operations.shapes(model)
     fields = receptive.fields(model)
     rows: list[LayerRow] = []

@@ -1,19 +1,25 @@
-"""Attributions as people use them: any method by its specification, watched, shown, put in a row, and compared.
+"""Attributions: what a network's answer owes to every pixel, by any method, watched, shown, compared and doubted.
 
-The methods themselves are in ``convis_core.gradients``, their tests in ``convis_core.trust``.
+A method is a function (``saliency``, ``smoothgrad``, ``grad_cam``, ...) and an entry of the registry, so that
+``attribute`` takes any of them by its name. ``sanity`` holds the tests that a map must pass to be believed.
 """
 
+from convis_core.attribution import sanity
 from convis_core.attribution.expected import Pace, pace
 from convis_core.attribution.methods import (
-    KINDS,
-    Kind,
-    Method,
-    attribute,
-    continues,
-    final,
-    once,
-    recipe_parts,
+    CONVENTIONS,
+    derivative_along_noise,
+    grad_cam,
+    guided_backprop,
+    guided_grad_cam,
+    input_x_gradient,
+    integrated_gradients,
+    noise_scale,
+    saliency,
+    sample_noise,
+    smoothgrad,
 )
+from convis_core.attribution.registry import KINDS, Kind, Method, attribute, continues, final, once, recipe_parts
 from convis_core.attribution.running import running
 from convis_core.attribution.series import Comparison, Filmstrip, compare, filmstrip
 from convis_core.attribution.views import (
@@ -29,6 +35,7 @@ from convis_core.attribution.views import (
 
 __all__ = [
     "CHANNEL_RULES",
+    "CONVENTIONS",
     "KINDS",
     "Comparison",
     "Filmstrip",
@@ -40,15 +47,26 @@ __all__ = [
     "compare",
     "concentration",
     "continues",
+    "derivative_along_noise",
     "filmstrip",
     "final",
+    "grad_cam",
+    "guided_backprop",
+    "guided_grad_cam",
+    "input_x_gradient",
+    "integrated_gradients",
     "is_zero",
+    "noise_scale",
     "once",
     "pace",
     "recipe_parts",
     "relative",
     "running",
+    "saliency",
+    "sample_noise",
+    "sanity",
     "sign_changes",
     "signed",
+    "smoothgrad",
     "strongest_pixel",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from convis_core.gradients import saliency
+from convis_core.attribution.methods import saliency
 from convis_core.models import LoadedModel
 
 

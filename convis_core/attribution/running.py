@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterator
 
+from convis_core.attribution.similarity import correlation
 from convis_core.results import Attribution, Running
-from convis_core.similarity import correlation
 
 
 def running(frames: Iterator[Attribution]) -> Iterator[Running]:

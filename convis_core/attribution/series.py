@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from convis_core import trust
-from convis_core.attribution.methods import Method, attribute
+from convis_core.attribution import sanity
+from convis_core.attribution.methods import smoothgrad
+from convis_core.attribution.registry import Method, attribute
+from convis_core.attribution.similarity import correlation, rank_correlation
 from convis_core.errors import SpecError
-from convis_core.gradients import smoothgrad
 from convis_core.models import LoadedModel
 from convis_core.results import Attribution, DeletionInsertion, DeletionInsertionSpec, SmoothGradSpec
-from convis_core.similarity import correlation, rank_correlation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +142,7 @@ def _compared(
     for index, attribution in enumerate(maps):
         orders = spec.random_orders if index == 0 else 0
         latest = None
-        for curve in trust.deletion_insertion(model, x, attribution, dataclasses.replace(spec, random_orders=orders)):
+        for curve in sanity.deletion_insertion(model, x, attribution, dataclasses.replace(spec, random_orders=orders)):
             latest = curve
             yield Comparison(methods, maps, (*curves, curve), agreement, done + curve.done, total)
         if latest is not None:

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from convis_core import graph, lanes
+from convis_core import network
 from convis_core.class_models import frames as showing
 from convis_core.class_models import objectives, parameterisation, regularisers, transforms
 from convis_core.class_models.checks import check_resume, check_spec, check_start
@@ -17,6 +17,7 @@ from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
 from convis_core.results.class_models import AscentState, ClassModelFrame, ClassModelSpec, Transforms
 from convis_core.results.objectives import ClassLogit, Objective
+from convis_core.runtime import lanes
 
 CLASSES_IN_A_CHUNK = 2
 """Pictures that one lane differentiates at once. It does not depend on the number of lanes: nor do the bits."""
@@ -159,7 +160,7 @@ def _accepts(model: LoadedModel, sides: set[int]) -> bool:
     try:
         with torch.no_grad():
             for side in sides - {model.input_size}:
-                graph.fast(model).module(torch.zeros(1, 3, side, side, device=model.device))
+                network.fast(model).module(torch.zeros(1, 3, side, side, device=model.device))
     except RuntimeError:
         return False
     return True

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from convis_core import lanes
 from convis_core.class_models import objectives
 from convis_core.class_models.checks import check_dream
 from convis_core.class_models.seeds import generator
@@ -15,6 +14,7 @@ from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
 from convis_core.results.class_models import DreamFrame, DreamSpec
 from convis_core.results.objectives import Objective
+from convis_core.runtime import lanes
 
 _SMALLEST = 32
 """Pixels of the shorter side below which a network has nothing left to look at."""

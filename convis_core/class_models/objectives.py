@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from convis_core import graph
+from convis_core import network
+from convis_core.engines.input_gradients import lean
 from convis_core.errors import SpecError
-from convis_core.lean import lean
 from convis_core.models import LoadedModel
-from convis_core.predict import check_target
+from convis_core.network.predict import check_target
 from convis_core.results.objectives import (
     Channel,
     ClassLogit,
@@ -91,7 +91,7 @@ def evaluate(objective: Objective, logits: Tensor, outputs: Mapping[str, Tensor]
 
 
 def measure(
-    model: LoadedModel, seen: Tensor, objectives: Sequence[Objective], *, relu: graph.Edit | None = None
+    model: LoadedModel, seen: Tensor, objectives: Sequence[Objective], *, relu: network.Edit | None = None
 ) -> tuple[Tensor, Tensor]:
     """The objective of each picture, and its logits, by the fastest way through the network.
 
@@ -110,11 +110,11 @@ def measure(
     if not layers and relu is None:
         logits = lean(model)(ordered)
     else:
-        fast = graph.fast(model)
+        fast = network.fast(model)
         # A convolution that was folded into its batch norm no longer exists by itself.
         names = tuple(fast.names.values())
         kept = all(any(name == layer or name.startswith(f"{layer}.") for name in names) for layer in layers)
-        logits, outputs = graph.forward(fast if kept else graph.trace(model), ordered, layers=layers, relu=relu)
+        logits, outputs = network.forward(fast if kept else network.trace(model), ordered, layers=layers, relu=relu)
     values = [
         evaluate(objective, logits[i : i + 1], {name: output[i : i + 1] for name, output in outputs.items()})
         for i, objective in enumerate(objectives)
@@ -145,7 +145,7 @@ def check_objective(model: LoadedModel, objective: Objective) -> None:
     side = model.input_size
     outputs: Mapping[str, Tensor] = {}
     if names:
-        outputs = graph.record(model, torch.zeros(1, 3, side, side), names)
+        outputs = network.record(model, torch.zeros(1, 3, side, side), names)
     _check(model, objective, outputs)
 
 

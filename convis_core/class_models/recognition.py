@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from convis_core import lanes
 from convis_core.class_models import transforms
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.predict import check_target, predict
+from convis_core.network.predict import check_target, predict
 from convis_core.results.class_models import Recognition
+from convis_core.runtime import lanes
 
 _DISPLACED = (
     {"centre": (0.07, 0.0)},

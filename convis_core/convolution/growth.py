@@ -48,7 +48,7 @@ def _window(word: str) -> Window:
 def grow(layers: Sequence[Window], side: int) -> tuple[Growth, ...]:
     """The receptive field after each layer, along one side.
 
-    size' = size + d (k - 1) jump, start' = start - p jump, jump' = jump s; see ``convis_core.receptive``.
+    size' = size + d (k - 1) jump, start' = start - p jump, jump' = jump s; see ``convis_core.network.receptive``.
 
     Args:
         layers: in order.

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from convis_core import graph
+from convis_core import network
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
 from convis_core.models.pixels import Normalise
@@ -50,7 +50,7 @@ def first_filters(model: LoadedModel) -> tuple[Tensor, Tensor]:
     Raises:
         SpecError: when the network does not begin with a convolution over three colours.
     """
-    module = graph.trace(model).module
+    module = network.trace(model).module
     layers = [module.get_submodule(str(node.target)) for node in module.graph.nodes if node.op == "call_module"]
     normalise = next((layer for layer in layers if isinstance(layer, Normalise)), None)
     first = next((layer for layer in layers if isinstance(layer, nn.Conv2d)), None)

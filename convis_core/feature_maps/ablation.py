@@ -5,11 +5,12 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from convis_core import graph, operations
+from convis_core import network
 from convis_core.errors import SpecError
 from convis_core.feature_maps.summaries import map_node
 from convis_core.models import LoadedModel
-from convis_core.predict import predict, rank
+from convis_core.network import operations
+from convis_core.network.predict import predict, rank
 from convis_core.results import Ablation
 
 
@@ -42,5 +43,5 @@ def ablate(model: LoadedModel, x: Tensor, layer: str, channels: Iterable[int], *
         return output.index_fill(1, index, 0)
 
     with torch.no_grad():
-        logits, _ = graph.forward(graph.trace(model), x.to(model.device), edits={layer: silence})
+        logits, _ = network.forward(network.trace(model), x.to(model.device), edits={layer: silence})
     return Ablation(layer, chosen, keep_only, before, rank(model, logits[0].cpu()))

@@ -5,11 +5,12 @@ import math
 import torch
 from torch import Tensor
 
-from convis_core import graph, operations, receptive
+from convis_core import network
 from convis_core.errors import SpecError
 from convis_core.feature_maps.summaries import map_node
 from convis_core.models import LoadedModel
-from convis_core.predict import check_picture
+from convis_core.network import operations, receptive
+from convis_core.network.predict import check_picture
 from convis_core.results import Cell, EffectiveField
 from convis_core.results.architecture import Box, ReceptiveField
 
@@ -36,7 +37,7 @@ def effective_field(model: LoadedModel, x: Tensor, layer: str, cell: Cell) -> Ef
     check_cell(model, layer, cell)
     pixels = x.detach().to(model.device).requires_grad_(True)
     with torch.enable_grad():
-        _, outputs = graph.forward(graph.trace(model), pixels, layers=[layer])
+        _, outputs = network.forward(network.trace(model), pixels, layers=[layer])
         (gradient,) = torch.autograd.grad(outputs[layer][0, cell.channel, cell.row, cell.column], pixels)
     values = gradient[0].abs().amax(dim=0).cpu()
     return EffectiveField(layer, cell, values, receptive.box(model, layer, cell.row, cell.column, model.input_size))

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor, fx, nn
 
-from convis_core import graph, operations
+from convis_core import network
 from convis_core.errors import SpecError
 from convis_core.feature_maps.sheets import lay_out, page_of, scaled, tile
 from convis_core.models import LoadedModel
+from convis_core.network import operations
 from convis_core.results import ContactSheet, Filters, KernelSpec
 from convis_core.results.sheets import Scale
 
@@ -20,7 +21,7 @@ def convolutions(model: LoadedModel, layer: str = "") -> tuple[str, ...]:
         model: the network.
         layer: name of a layer or block; without it, the whole network.
     """
-    traced = graph.trace(model)
+    traced = network.trace(model)
     names = [name for node, name in traced.names.items() if _as_convolution(node, traced.module) is not None]
     return tuple(name for name in names if not layer or name == layer or name.startswith(f"{layer}."))
 
@@ -35,7 +36,7 @@ def filters(model: LoadedModel, layer: str) -> Filters:
     Raises:
         SpecError: when the network has no such layer or it is no convolution.
     """
-    traced = graph.trace(model)
+    traced = network.trace(model)
     node = traced.node(layer)
     convolution = _as_convolution(node, traced.module)
     if convolution is None or traced.names[node] != layer:
@@ -127,7 +128,7 @@ def _as_convolution(node: fx.Node, module: nn.Module) -> nn.Conv2d | None:
 
 
 def _reads_picture(node: fx.Node, model: LoadedModel) -> bool:
-    module, shapes = graph.trace(model).module, operations.shapes(model)
+    module, shapes = network.trace(model).module, operations.shapes(model)
     source = node.all_input_nodes[0]
     while source.op != "placeholder" and operations.read(source, module, shapes).kind in _SAME_PICTURE:
         source = source.all_input_nodes[0]

@@ -3,17 +3,18 @@
 from torch import Tensor
 from torch.nn import functional
 
-from convis_core import graph, operations
+from convis_core import network
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.predict import check_picture
+from convis_core.network import operations
+from convis_core.network.predict import check_picture
 from convis_core.results import FeatureMaps, PoolPair
 from convis_core.results.architecture import Padding
 
 
 def max_pools(model: LoadedModel) -> tuple[str, ...]:
     """Names of the max poolings of a network, in order of execution; empty where strides do their work."""
-    traced, shapes = graph.trace(model), operations.shapes(model)
+    traced, shapes = network.trace(model), operations.shapes(model)
     return tuple(
         name
         for node, name in traced.names.items()
@@ -35,10 +36,10 @@ def pool_pair(model: LoadedModel, x: Tensor, layer: str) -> PoolPair:
     check_picture(model, x)
     if layer not in max_pools(model):
         raise SpecError(f"Layer {layer!r} is no max pooling; see feature_maps.max_pools.")
-    traced = graph.trace(model)
+    traced = network.trace(model)
     node = traced.node(layer)
     before = traced.names[node.all_input_nodes[0]]
-    outputs = graph.record(model, x, [before, layer])
+    outputs = network.record(model, x, [before, layer])
     window = operations.read(node, traced.module, operations.shapes(model))
     return PoolPair(layer, window.kernel, window.stride, window.padding, outputs[before][0], outputs[layer][0])
 

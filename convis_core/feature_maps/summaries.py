@@ -5,10 +5,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, fx
 
-from convis_core import graph, operations
+from convis_core import network
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.predict import check_picture, check_target
+from convis_core.network import operations
+from convis_core.network.predict import check_picture, check_target
 from convis_core.results import ChannelStatistics, FeatureMaps, LayerSummary
 
 BLOCK = "block"
@@ -17,8 +18,8 @@ BLOCK = "block"
 
 def map_layers(model: LoadedModel) -> tuple[str, ...]:
     """Names of all operations whose output is a stack of maps [1, C, H, W], in order of execution."""
-    traced, shapes = graph.trace(model), operations.shapes(model)
-    return tuple(name for name in graph.layer_names(model) if len(shapes.get(traced.node(name), ())) == 4)
+    traced, shapes = network.trace(model), operations.shapes(model)
+    return tuple(name for name in network.layer_names(model) if len(shapes.get(traced.node(name), ())) == 4)
 
 
 def summarise(model: LoadedModel, x: Tensor, layers: Iterable[str] | None = None) -> tuple[LayerSummary, ...]:
@@ -43,7 +44,7 @@ def summarise(model: LoadedModel, x: Tensor, layers: Iterable[str] | None = None
     first_names = {node: name for name, node in reversed(nodes.items())}
     noted: dict[fx.Node, tuple[Tensor, ChannelStatistics]] = {}
 
-    def note(node: fx.Node) -> graph.Edit:
+    def note(node: fx.Node) -> network.Edit:
         def watch(output: Tensor) -> Tensor:
             noted[node] = output[0].mean(dim=0).cpu(), statistics(output[0])
             return output
@@ -51,8 +52,8 @@ def summarise(model: LoadedModel, x: Tensor, layers: Iterable[str] | None = None
         return watch
 
     with torch.no_grad():
-        graph.forward(
-            graph.trace(model), x.to(model.device), edits={name: note(node) for node, name in first_names.items()}
+        network.forward(
+            network.trace(model), x.to(model.device), edits={name: note(node) for node, name in first_names.items()}
         )
     return tuple(_summary(name, _kind(model, name), *noted[node]) for name, node in nodes.items())
 
@@ -70,7 +71,7 @@ def maps(model: LoadedModel, x: Tensor, layer: str) -> FeatureMaps:
     """
     check_picture(model, x)
     map_node(model, layer)
-    values = graph.record(model, x, [layer])[layer][0]
+    values = network.record(model, x, [layer])[layer][0]
     return FeatureMaps(layer, values, statistics(values))
 
 
@@ -117,8 +118,8 @@ def contributions(model: LoadedModel, x: Tensor, layer: str, target: int) -> Ten
         return output.detach().requires_grad_(True)
 
     with torch.enable_grad():
-        logits, outputs = graph.forward(
-            graph.trace(model), x.detach().to(model.device), layers=[layer], edits={layer: leaf}
+        logits, outputs = network.forward(
+            network.trace(model), x.detach().to(model.device), layers=[layer], edits={layer: leaf}
         )
         activation = outputs[layer]
         (gradient,) = torch.autograd.grad(logits[0, target], activation)
@@ -131,7 +132,7 @@ def map_node(model: LoadedModel, layer: str) -> fx.Node:
     Raises:
         SpecError: when the network has no such layer or its output has no rows and columns.
     """
-    node = graph.trace(model).node(layer)
+    node = network.trace(model).node(layer)
     shape = operations.shapes(model).get(node, ())
     if len(shape) != 4:
         raise SpecError(f"Layer {layer!r} has no maps: its output for one picture is {shape}.")
@@ -139,7 +140,7 @@ def map_node(model: LoadedModel, layer: str) -> fx.Node:
 
 
 def _kind(model: LoadedModel, layer: str) -> str:
-    traced = graph.trace(model)
+    traced = network.trace(model)
     node = traced.node(layer)
     if traced.names[node] != layer:
         return BLOCK

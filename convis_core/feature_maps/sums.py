@@ -4,11 +4,12 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from convis_core import graph, operations
+from convis_core import network
 from convis_core.errors import SpecError
 from convis_core.feature_maps.fields import check_cell
 from convis_core.models import LoadedModel
-from convis_core.predict import check_picture
+from convis_core.network import operations
+from convis_core.network.predict import check_picture
 from convis_core.results import Cell, SumOfProducts
 from convis_core.results.architecture import Padding
 
@@ -28,7 +29,7 @@ def convolution_behind(model: LoadedModel, layer: str) -> str | None:
         SpecError: when the network has no such layer.
     """
     chain = _chain(model, layer)
-    return graph.trace(model).names[chain[0]] if chain else None
+    return network.trace(model).names[chain[0]] if chain else None
 
 
 def sum_of_products(model: LoadedModel, x: Tensor, layer: str, cell: Cell) -> SumOfProducts:
@@ -49,13 +50,13 @@ def sum_of_products(model: LoadedModel, x: Tensor, layer: str, cell: Cell) -> Su
     chain = _chain(model, layer)
     if not chain:
         raise SpecError(f"The cells of layer {layer!r} are not the sums of one convolution.")
-    traced = graph.trace(model)
+    traced = network.trace(model)
     convolution = traced.module.get_submodule(str(chain[0].target))
     if not isinstance(convolution, nn.Conv2d) or convolution.padding_mode != "zeros":
         raise SpecError(f"Layer {traced.names[chain[0]]!r} pads with something else than zeros; its sum is not shown.")
     source = traced.names[chain[0].all_input_nodes[0]]
     names = [traced.names[node] for node in chain]
-    outputs = graph.record(model, x, [source, *names])
+    outputs = network.record(model, x, [source, *names])
     weights = convolution.weight[cell.channel].detach().cpu()
     inputs, outside = _window(convolution, outputs[source][0], cell)
     behind = operations.read(chain[0].all_input_nodes[0], traced.module, operations.shapes(model))
@@ -69,7 +70,7 @@ def sum_of_products(model: LoadedModel, x: Tensor, layer: str, cell: Cell) -> Su
 
 def _chain(model: LoadedModel, layer: str) -> list[fx.Node]:
     """The operations from the convolution to the layer, in order; empty where there is no such chain."""
-    traced, shapes = graph.trace(model), operations.shapes(model)
+    traced, shapes = network.trace(model), operations.shapes(model)
     node = traced.node(layer)
     chain = [node]
     while operations.read(node, traced.module, shapes).kind in _CELL_BY_CELL:

@@ -76,15 +76,15 @@ from convis_core.results.objectives import (
 )
 from convis_core.results.occlusion import Fill, OcclusionCost, OcclusionMap, OcclusionSpec
 from convis_core.results.prediction import Prediction, Score
-from convis_core.results.segmentation import GrabCutSpec, Segmentation
-from convis_core.results.sheets import ContactSheet, KernelSpec, SheetLayout, SheetSpec
-from convis_core.results.trust import (
+from convis_core.results.sanity import (
     ClassSwap,
     DeletionInsertion,
     DeletionInsertionSpec,
     RandomisationSpec,
     WeightRandomisation,
 )
+from convis_core.results.segmentation import GrabCutSpec, Segmentation
+from convis_core.results.sheets import ContactSheet, KernelSpec, SheetLayout, SheetSpec
 
 __all__ = [
     "ROBUST",

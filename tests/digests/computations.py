@@ -11,22 +11,19 @@ import torch
 
 from convis_core import (
     architecture,
+    attribution,
     class_models,
     convolution,
     feature_maps,
-    gradients,
-    graph,
     images,
-    incremental,
     models,
     occlusion,
-    occlusion_sizes,
-    predict,
-    receptive,
     segmentation,
-    similarity,
-    trust,
 )
+from convis_core.attribution import sanity, similarity
+from convis_core.engines import incremental
+from convis_core.network import layer_names, predict, receptive, record
+from convis_core.occlusion import sizes
 from convis_core.results import (
     Cell,
     Channel,
@@ -57,35 +54,33 @@ def computations() -> Mapping[str, Callable[[], Any]]:
     curves = DeletionInsertionSpec(steps=6, random_orders=1)
 
     def saliency() -> Any:
-        return gradients.saliency(lite, x, TIGER_CAT)
+        return attribution.saliency(lite, x, TIGER_CAT)
 
     found: dict[str, Callable[[], Any]] = {
         "picture as a tensor": lambda: x,
-        "prediction": lambda: predict.predict(lite, x),
-        "recorded layers": lambda: graph.record(lite, x, ["stem", "blocks.3", "blocks.10", "head"]),
+        "prediction": lambda: predict(lite, x),
+        "recorded layers": lambda: record(lite, x, ["stem", "blocks.3", "blocks.10", "head"]),
         "saliency": saliency,
-        "input x gradient": lambda: gradients.input_x_gradient(lite, x, TIGER_CAT),
-        "guided backprop": lambda: gradients.guided_backprop(lite, x, TIGER_CAT),
-        "grad-cam": lambda: gradients.grad_cam(lite, x, TIGER_CAT),
-        "grad-cam of a layer": lambda: gradients.grad_cam(lite, x, TIGER_CAT, layer="blocks.8"),
-        "guided grad-cam": lambda: gradients.guided_grad_cam(lite, x, TIGER_CAT),
+        "input x gradient": lambda: attribution.input_x_gradient(lite, x, TIGER_CAT),
+        "guided backprop": lambda: attribution.guided_backprop(lite, x, TIGER_CAT),
+        "grad-cam": lambda: attribution.grad_cam(lite, x, TIGER_CAT),
+        "grad-cam of a layer": lambda: attribution.grad_cam(lite, x, TIGER_CAT, layer="blocks.8"),
+        "guided grad-cam": lambda: attribution.guided_grad_cam(lite, x, TIGER_CAT),
         "integrated gradients": lambda: _last(
-            gradients.integrated_gradients(lite, x, TIGER_CAT, IntegratedGradientsSpec(steps=7))
+            attribution.integrated_gradients(lite, x, TIGER_CAT, IntegratedGradientsSpec(steps=7))
         ),
         "derivative along noise": lambda: _last(_walk(lite, x)),
         "occlusion": lambda: _last(occlusion.occlusion(lite, x, TIGER_CAT, WINDOWS)),
         "occlusion heatmap": lambda: _last(occlusion.occlusion(lite, x, TIGER_CAT, WINDOWS)).heatmap(),
-        "occlusion sizes": lambda: _last(
-            occlusion_sizes.compare(lite, x, TIGER_CAT, [WINDOWS, replace(WINDOWS, window=48)])
-        ),
+        "occlusion sizes": lambda: _last(sizes.compare(lite, x, TIGER_CAT, [WINDOWS, replace(WINDOWS, window=48)])),
         "incremental logits": lambda: incremental.logits(
             incremental.prepare(lite, x), torch.zeros(3, 3, 40, 30), [0, 17, 184], [5, 100, 194]
         ),
-        "deletion and insertion": lambda: _last(trust.deletion_insertion(lite, x, saliency(), curves)),
+        "deletion and insertion": lambda: _last(sanity.deletion_insertion(lite, x, saliency(), curves)),
         "weight randomisation": lambda: _last(
-            trust.weight_randomisation(lite, x, TIGER_CAT, gradients.saliency, RandomisationSpec())
+            sanity.weight_randomisation(lite, x, TIGER_CAT, attribution.saliency, RandomisationSpec())
         ),
-        "class swap": lambda: _last(trust.class_swap(lite, x, [TIGER_CAT, 285], gradients.saliency)),
+        "class swap": lambda: _last(sanity.class_swap(lite, x, [TIGER_CAT, 285], attribution.saliency)),
         "grabcut": lambda: segmentation.grabcut(cat, saliency(), GrabCutSpec()),
         "correlation": lambda: _rounded(similarity.correlation(x[0, 0], x[0, 1])),
         "rank correlation": lambda: _rounded(similarity.rank_correlation(x[0, 0], x[0, 1])),
@@ -109,7 +104,7 @@ def computations() -> Mapping[str, Callable[[], Any]]:
         "effective field": lambda: feature_maps.effective_field(lite, x, "blocks.4", Cell(0, 5, 5)),
         "sum of products": lambda: feature_maps.sum_of_products(lite, x, "blocks.4.branch.expand.conv", Cell(0, 5, 5)),
         "kernel sheet": lambda: feature_maps.kernel_sheet(feature_maps.filters(lite, "stem.conv"), KernelSpec()),
-        "receptive fields": lambda: [receptive.field(lite, name) for name in graph.layer_names(lite)],
+        "receptive fields": lambda: [receptive.field(lite, name) for name in layer_names(lite)],
         "architecture": lambda: architecture.describe(lite),
         "sliding": lambda: convolution.convolve(convolution.volume()),
     }
@@ -117,28 +112,28 @@ def computations() -> Mapping[str, Callable[[], Any]]:
         found |= _of_random_network(name, network, x, smooth)
     for variant in ("mean", "squared", "variance", "absolute"):
         spec = replace(smooth, variant=variant)
-        found[f"smoothgrad, {variant}"] = lambda spec=spec: _last(gradients.smoothgrad(lite, x, TIGER_CAT, spec))
+        found[f"smoothgrad, {variant}"] = lambda spec=spec: _last(attribution.smoothgrad(lite, x, TIGER_CAT, spec))
     return found
 
 
 def _of_random_network(name: str, network: Any, x: Any, smooth: SmoothGradSpec) -> dict[str, Callable[[], Any]]:
     layer = network.spec.feature_layers[4]
     return {
-        f"{name}: prediction": lambda: predict.predict(network, x),
-        f"{name}: layer": lambda: graph.record(network, x, [layer]),
-        f"{name}: smoothgrad": lambda: _last(gradients.smoothgrad(network, x, 7, smooth)),
-        f"{name}: guided grad-cam": lambda: gradients.guided_grad_cam(network, x, 7),
+        f"{name}: prediction": lambda: predict(network, x),
+        f"{name}: layer": lambda: record(network, x, [layer]),
+        f"{name}: smoothgrad": lambda: _last(attribution.smoothgrad(network, x, 7, smooth)),
+        f"{name}: guided grad-cam": lambda: attribution.guided_grad_cam(network, x, 7),
         f"{name}: occlusion": lambda: _last(occlusion.occlusion(network, x, 7, WINDOWS)),
         f"{name}: class model": lambda: _last(
             class_models.ascend(network, ClassLogit(7), replace(class_models.MODERN, steps=3))
         ),
         f"{name}: architecture": lambda: architecture.describe(network),
-        f"{name}: receptive fields": lambda: [receptive.field(network, each) for each in graph.layer_names(network)],
+        f"{name}: receptive fields": lambda: [receptive.field(network, each) for each in layer_names(network)],
     }
 
 
 def _walk(model: Any, x: Any) -> Iterator[Any]:
-    return gradients.derivative_along_noise(model, x, TIGER_CAT, (100, 100), NoiseWalkSpec(steps=5))
+    return attribution.derivative_along_noise(model, x, TIGER_CAT, (100, 100), NoiseWalkSpec(steps=5))
 
 
 def _last(frames: Iterator[Any]) -> Any:

@@ -38,7 +38,7 @@ def _add(total: Any, value: Any) -> None:
     if isinstance(value, torch.Tensor):
         total.update(f"{value.dtype}{tuple(value.shape)}".encode())
         total.update(value.detach().cpu().contiguous().numpy().tobytes())
-    elif isinstance(value, np.ndarray) or isinstance(value, Image.Image):
+    elif isinstance(value, np.ndarray | Image.Image):
         total.update(value.tobytes())
     elif isinstance(value, bool | int | float):
         total.update(repr(value).encode())

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from convis_core import lanes
+from convis_core.runtime import lanes
 from tests.digests.computations import computations
 from tests.digests.digest import digest, machine
 

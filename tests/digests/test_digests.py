@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from convis_core import lanes
+from convis_core.runtime import lanes
 from tests.digests.computations import computations
 from tests.digests.digest import digest, machine
 from tests.digests.record import RECORDS

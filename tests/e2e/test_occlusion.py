@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from convis_core._cores import lane_count
+from convis_core.runtime.cores import lane_count
 from tests.e2e.watching import Watched, wait_until
 
 pytestmark = pytest.mark.browser

@@ -23,7 +23,7 @@ WATCHED = """
 import json, sys, threading, time
 from pathlib import Path
 from streamlit.web import cli
-from convis_core.jobs import Job, shared_board
+from convis_core.runtime.board import Job, shared_board
 
 advance, holding = Job._advance, Path(sys.argv[2])
 

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from convis_core import architecture, models
 from convis_core.models import weights
-from pages._shared import cache
+from pages._shell import cache
 
 VIEWS = ("Drawing", "All layers", "Where the cost is", "Compare two")
 
@@ -100,7 +100,7 @@ def test_what_the_page_says_of_the_network_is_computed(open_page):
 def test_the_csv_holds_every_layer():
     rows = architecture.describe(architecture.blueprint("efficientnet_lite0"))
     from convis_core import export
-    from pages._shared.rooms.architecture_table import _cells
+    from pages._sections.architecture.table import _cells
 
     cells = [_cells(row) for row in rows]
     recipe = export.Recipe("efficientnet_lite0", "chelsea", "architecture.describe")

@@ -9,8 +9,9 @@ from PIL import Image
 
 from convis_core import images, models
 from convis_core.figures.scores import percent
-from pages._shared.rooms import class_models_controls as controls
-from pages._shared.rooms import class_models_draw, class_models_gallery, class_models_others, class_models_pair
+from pages._sections.class_models import controls, draw, others
+from pages._sections.class_models import gallery as class_models_gallery
+from pages._sections.class_models import pair as class_models_pair
 
 PRESETS = dict(controls.class_models.PRESETS)
 
@@ -25,7 +26,7 @@ def sentence(app):
 
 
 def reached(app):
-    _, frame = app.session_state[class_models_draw.REACHED]
+    _, frame = app.session_state[draw.REACHED]
     return frame
 
 
@@ -36,7 +37,7 @@ def button(app, key):
 def test_the_first_visit_computes_nothing_and_says_what_to_do(open_page):
     app = open_page("class_models")
     assert not app.exception and not app.error
-    assert class_models_draw.REACHED not in app.session_state
+    assert draw.REACHED not in app.session_state
     assert "tiger cat" in sentence(app)
     assert "Press *Draw tiger cat*" in "".join(note.value for note in app.info)
 
@@ -56,13 +57,13 @@ def test_every_lesson_draws_with_its_own_spec(open_page, lesson):
 
 def test_more_iterations_go_on_from_where_the_drawing_stands(open_page, monkeypatch):
     begun_at = []
-    ascend = class_models_draw.class_models.ascend
+    ascend = draw.class_models.ascend
 
     def noted(*arguments, **named):
         begun_at.append(0 if named["resume"] is None else named["resume"].step)
         return ascend(*arguments, **named)
 
-    monkeypatch.setattr(class_models_draw.class_models, "ascend", noted)
+    monkeypatch.setattr(draw.class_models, "ascend", noted)
     app = opened(open_page, steps="16", lesson="raw gradient")
     button(app, "class_models_begin").click().run()
     app.slider(key="class_models_steps").set_value(32).run()
@@ -143,11 +144,11 @@ def test_nobody_else_can_be_asked_where_there_are_no_other_weights(open_page, ga
 
 
 def test_other_networks_are_asked_one_after_the_other(open_page, gallery, monkeypatch):
-    from pages._shared.rooms import class_models_others
+    from pages._sections.class_models import others
 
-    monkeypatch.setattr(class_models_others, "_jury", lambda: (models.MODELS[:3], ()))
+    monkeypatch.setattr(others, "_jury", lambda: (models.MODELS[:3], ()))
     load = models.load
-    monkeypatch.setattr(class_models_others.models, "load", lambda name: load(name, weights="random", seed=0))
+    monkeypatch.setattr(others.models, "load", lambda name: load(name, weights="random", seed=0))
     app = opened(open_page, "Is it one to anyone else?")
     assert not app.exception and not app.error
     assert sentence(app).startswith("#### **0 of 2** other networks put **zebra** first")
@@ -183,7 +184,7 @@ def test_the_gallery_plays_its_films_and_stands_still_on_demand(open_page):
 
 def test_a_picture_of_the_gallery_is_judged_as_it_was_drawn():
     exhibit = class_models_gallery.exhibits()[0]
-    loaded = class_models_others._loaded(exhibit.best.read_bytes())
+    loaded = others._loaded(exhibit.best.read_bytes())
     drawn = Image.open(exhibit.best).convert("RGB")
     assert (images.to_image(loaded).tobytes(), loaded.shape) == (drawn.tobytes(), (3, *drawn.size))
 

@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from convis_core import architecture, convolution
-from pages._shared.rooms import convolution_field
+from pages._sections.convolution import field as convolution_field
 
 EXPERIMENTS = (
     "Slide a filter",

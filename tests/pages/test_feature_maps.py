@@ -2,11 +2,11 @@
 
 import pytest
 
-from convis_core import feature_maps, images, models, receptive
+from convis_core import feature_maps, images, models
 from convis_core.figures.scores import percent
+from convis_core.network import receptive
 from convis_core.results import Cell, ClassModelSpec
-from pages._shared.rooms import feature_maps_excite
-from pages._shared.rooms import feature_maps_pickers as pickers
+from pages._sections.feature_maps import excite, pickers
 
 
 def opened(open_page, view, **query):
@@ -143,7 +143,7 @@ def test_a_network_without_max_pooling_says_so(open_page):
 
 
 def test_what_excites_a_channel_is_drawn_on_demand(open_page, monkeypatch):
-    monkeypatch.setattr(feature_maps_excite, "SPEC", ClassModelSpec(steps=8))
+    monkeypatch.setattr(excite, "SPEC", ClassModelSpec(steps=8))
     app = opened(open_page, pickers.CHANNEL, layer="blocks.1", channel="3")
     assert not any("Mean activation" in block.value for block in app.caption)
     app.toggle(key="feature_maps_draw").set_value(True).run()

@@ -4,7 +4,7 @@ import gc
 import subprocess
 import sys
 
-from pages._shared import garbage
+from pages._shell import garbage
 
 
 def test_the_collector_is_told_once_and_again_after_an_import(monkeypatch):
@@ -23,7 +23,7 @@ def test_a_round_of_the_collector_no_longer_takes_long():
     script = """
 import gc, time
 import streamlit, torch, plotly.graph_objects
-from pages._shared import garbage
+from pages._shell import garbage
 
 def round():
     begun = time.thread_time()
@@ -42,7 +42,7 @@ print(before / min(round() for _ in range(3)))
 def test_cycles_made_afterwards_are_still_collected():
     script = """
 import gc, weakref
-from pages._shared import garbage
+from pages._shell import garbage
 
 class Cycle: pass
 

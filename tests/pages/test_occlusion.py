@@ -5,11 +5,11 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from convis_core import occlusion, predict
-from convis_core import occlusion_views as views
+from convis_core import network, occlusion
 from convis_core.figures.scores import percent
+from convis_core.occlusion import readings as views
 from convis_core.results import OcclusionMap, OcclusionSpec
-from pages._shared.rooms import occlusion_controls
+from pages._sections.occlusion import controls
 
 # Coarse, so that a test takes a moment: 16 windows.
 COARSE = {"occlusion_window": "64", "occlusion_stride": "56"}
@@ -18,7 +18,7 @@ SPEC = OcclusionSpec(window=64, stride=56)
 
 @pytest.fixture(scope="module")
 def coarse_map(lite0, chelsea) -> OcclusionMap:
-    *_, last = occlusion.occlusion(lite0, chelsea, predict.predict(lite0, chelsea).top[0].index, SPEC)
+    *_, last = occlusion.occlusion(lite0, chelsea, network.predict(lite0, chelsea).top[0].index, SPEC)
     return last
 
 
@@ -43,7 +43,7 @@ def test_the_sentence_names_the_strongest_window_and_what_it_costs(open_page, co
 def test_the_sentence_says_what_the_least_important_half_is_worth(open_page, coarse_map, lite0, chelsea):
     app = open_page("occlusion", COARSE)
     hidden = occlusion.hide_pixels(lite0, chelsea, views.least_important(coarse_map), SPEC)
-    left = float(predict.predict(lite0, hidden).probabilities[coarse_map.target])
+    left = float(network.predict(lite0, hidden).probabilities[coarse_map.target])
     costs = left < coarse_map.baseline_probability
     assert f"{'leaves' if costs else 'makes it'} **{percent(left)}**" in sentence(app)
 
@@ -53,8 +53,8 @@ def test_it_says_before_how_many_windows_there_are(open_page, coarse_map):
 
 
 def test_what_takes_long_waits_for_the_button(open_page, monkeypatch):
-    monkeypatch.setattr(occlusion_controls, "PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr(occlusion_controls, "LIGHT", 0.0)
+    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(controls, "LIGHT", 0.0)
     app = open_page("occlusion", COARSE)
     assert any("waits for you" in block.value for block in app.info)
     assert not any("patch" in block.value for block in app.markdown)
@@ -65,8 +65,8 @@ def test_what_takes_long_waits_for_the_button(open_page, monkeypatch):
 
 def test_what_was_begun_stays_when_it_turns_out_to_take_long(open_page, monkeypatch):
     app = open_page("occlusion", COARSE)
-    monkeypatch.setattr(occlusion_controls, "PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr(occlusion_controls, "LIGHT", 0.0)
+    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(controls, "LIGHT", 0.0)
     assert "37.9 %" in sentence(app.run())
     app.slider(key="occlusion_stride").set_value(64).run()
     assert any("waits for you" in block.value for block in app.info)
@@ -90,7 +90,7 @@ def test_row_and_column_choose_the_window(open_page, coarse_map, lite0, chelsea)
     app = open_page("occlusion", COARSE)
     app.number_input(key="occlusion_row").set_value(190)
     app.number_input(key="occlusion_column").set_value(30).run()
-    said = predict.predict(lite0, occlusion.hide(lite0, chelsea, 160, 0, SPEC))
+    said = network.predict(lite0, occlusion.hide(lite0, chelsea, 160, 0, SPEC))
     now = float(said.probabilities[coarse_map.target])
     assert any(block.value == f"#### 37.9 % → {percent(now)}" for block in app.markdown)
     app.button(key="occlusion_strongest").click().run()

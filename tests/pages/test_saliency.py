@@ -5,19 +5,13 @@ import runpy
 import pytest
 import torch
 
-from convis_core import attribution, gradients, images, lanes, models, predict
+from convis_core import attribution, images, models, network
 from convis_core.figures.scores import percent
 from convis_core.results import ClassSwap, DeletionInsertion, DeletionInsertionSpec, WeightRandomisation
-from pages._shared import layout
-from pages._shared.rooms import (
-    saliency_compare,
-    saliency_curves,
-    saliency_forget,
-    saliency_swap,
-    saliency_trust,
-    saliency_walk,
-)
-from pages._shared.rooms import saliency_controls as controls
+from convis_core.runtime import lanes
+from pages._sections.saliency import compare, controls, forget, swap, trust, walk
+from pages._sections.saliency import curves as saliency_curves
+from pages._shell import layout
 
 QUICK = {"saliency_samples": "4"}
 
@@ -33,9 +27,9 @@ def short(monkeypatch):
     """Tests of few steps, begun without being asked for."""
     spec = DeletionInsertionSpec(steps=3, random_orders=1)
     monkeypatch.setattr(controls, "PATIENCE_SECONDS", 1e9)
-    monkeypatch.setattr(saliency_compare, "SPEC", spec)
+    monkeypatch.setattr(compare, "SPEC", spec)
     monkeypatch.setattr(saliency_curves, "SPEC", spec)
-    monkeypatch.setattr(saliency_walk, "STEPS", 8)
+    monkeypatch.setattr(walk, "STEPS", 8)
 
 
 def sentence(app):
@@ -54,7 +48,7 @@ def x(lite0):
 
 @pytest.fixture(scope="module")
 def target(lite0, x):
-    return predict.predict(lite0, x).top[0].index
+    return network.predict(lite0, x).top[0].index
 
 
 @pytest.mark.parametrize("kind", attribution.KINDS)
@@ -67,7 +61,7 @@ def test_every_method_draws_its_map_and_a_sentence(open_page, kind):
 
 def test_the_sentence_is_that_of_the_map(open_page, lite0, x, target):
     app = opened(open_page, method="Saliency")
-    found = gradients.saliency(lite0, x, target)
+    found = attribution.saliency(lite0, x, target)
     row, column = attribution.strongest_pixel(found)
     share = percent(attribution.concentration(found.magnitude()))
     assert f"**{share}**" in sentence(app) and f"row {row}, column {column}" in sentence(app)
@@ -163,7 +157,7 @@ def test_the_comparison_takes_the_copies_of_the_link(open_page, short, monkeypat
 def test_the_walk_begins_at_the_most_sensitive_pixel_and_takes_any(open_page, short, lite0, x, target):
     app = opened(open_page, "Why smooth?")
     assert not app.exception and not app.error
-    row, column = attribution.strongest_pixel(gradients.saliency(lite0, x, target))
+    row, column = attribution.strongest_pixel(attribution.saliency(lite0, x, target))
     captions = " ".join(block.value for block in app.caption)
     assert f"at row {row}, column {column}" in captions
     assert "times" in sentence(app)
@@ -213,7 +207,7 @@ def test_the_recipe_of_the_curves_draws_the_same(open_page, short, scripts, tmp_
     assert f"{ran['result'].random_insertion_auc():.3f}" in sentence(app)
 
 
-@pytest.mark.parametrize("check", saliency_trust.CHECKS)
+@pytest.mark.parametrize("check", trust.CHECKS)
 def test_every_test_of_a_map_ends_with_a_sentence(open_page, short, check):
     app = opened(open_page, "Should you believe it?", method="Saliency", check=check)
     assert not app.exception and not app.error
@@ -254,7 +248,7 @@ def test_the_page_says_where_a_map_does_not_beat_chance(deletion, insertion, sai
 )
 def test_forgetting_is_judged(ranks, said):
     found = WeightRandomisation(("fc", "stem"), (torch.ones(2, 2),) * 3, ranks, ranks, 0, "saliency", 2, 2)
-    assert said in saliency_forget.sentence(found)
+    assert said in forget.sentence(found)
 
 
 @pytest.mark.parametrize(
@@ -264,4 +258,4 @@ def test_forgetting_is_judged(ranks, said):
 def test_swapping_is_judged(likeness, said):
     table = torch.tensor([[1.0, likeness], [likeness, 1.0]])
     found = ClassSwap((3, 5), (torch.ones(2, 2),) * 2, table, table, "saliency", 2, 2)
-    assert said in saliency_swap.sentence(["cat", "cup"], found)
+    assert said in swap.sentence(["cat", "cup"], found)

@@ -17,7 +17,7 @@ from captum.attr import (
 )
 from torch import Tensor, nn
 
-from convis_core import gradients, models, occlusion
+from convis_core import attribution, models, occlusion
 from convis_core.models import LoadedModel
 from convis_core.results import IntegratedGradientsSpec, OcclusionSpec, SmoothGradSpec
 
@@ -40,10 +40,10 @@ def same(ours: Tensor, theirs: Tensor, *, within: float = 1e-5) -> bool:
 def test_saliency_and_input_x_gradient(model, chelsea):
     x = chelsea.clone().requires_grad_()
     assert same(
-        gradients.saliency(model, chelsea, TARGET).values, Saliency(model.module).attribute(x, TARGET, abs=False)[0]
+        attribution.saliency(model, chelsea, TARGET).values, Saliency(model.module).attribute(x, TARGET, abs=False)[0]
     )
     product = InputXGradient(model.module).attribute(x, TARGET)[0]
-    assert same(gradients.input_x_gradient(model, chelsea, TARGET).values, product)
+    assert same(attribution.input_x_gradient(model, chelsea, TARGET).values, product)
 
 
 @pytest.fixture(scope="module")
@@ -61,19 +61,19 @@ def exact(model) -> LoadedModel:
 def test_smoothgrad_is_the_statistics_of_captums_gradients_under_the_same_noise(exact, chelsea):
     x = chelsea.double()
     spec = SmoothGradSpec(n_samples=5, seed=3)
-    sigma = gradients.noise_scale(x, spec.noise_level)
-    noisy = [x + (sigma * gradients.sample_noise(spec, index, 224)).to(x) for index in range(5)]
+    sigma = attribution.noise_scale(x, spec.noise_level)
+    noisy = [x + (sigma * attribution.sample_noise(spec, index, 224)).to(x) for index in range(5)]
     single = Saliency(exact.module)
     each = torch.cat([single.attribute(one.requires_grad_(), TARGET, abs=False) for one in noisy])
     twins = {"mean": each.mean(0), "squared": each.square().mean(0), "variance": each.var(0, correction=0)}
     for variant, twin in twins.items():
-        *_, ours = gradients.smoothgrad(exact, x, TARGET, SmoothGradSpec(n_samples=5, seed=3, variant=variant))
+        *_, ours = attribution.smoothgrad(exact, x, TARGET, SmoothGradSpec(n_samples=5, seed=3, variant=variant))
         assert same(ours.values, twin.float()), variant
 
 
 def test_integrated_gradients(exact, chelsea):
     x = chelsea.double()
-    *_, ours = gradients.integrated_gradients(exact, x, TARGET, IntegratedGradientsSpec(steps=8))
+    *_, ours = attribution.integrated_gradients(exact, x, TARGET, IntegratedGradientsSpec(steps=8))
     theirs = IntegratedGradients(exact.module).attribute(
         x, torch.zeros_like(x), TARGET, n_steps=8, internal_batch_size=8
     )
@@ -82,18 +82,18 @@ def test_integrated_gradients(exact, chelsea):
 
 def test_in_single_precision_the_fast_way_stays_close(model, chelsea):
     spec = SmoothGradSpec(n_samples=5, seed=3)
-    sigma = gradients.noise_scale(chelsea, spec.noise_level)
-    noisy = [chelsea + sigma * gradients.sample_noise(spec, index, 224) for index in range(5)]
+    sigma = attribution.noise_scale(chelsea, spec.noise_level)
+    noisy = [chelsea + sigma * attribution.sample_noise(spec, index, 224) for index in range(5)]
     single = Saliency(model.module)
     twin = torch.cat([single.attribute(one.requires_grad_(), TARGET, abs=False) for one in noisy]).mean(0)
-    *_, ours = gradients.smoothgrad(model, chelsea, TARGET, spec)
+    *_, ours = attribution.smoothgrad(model, chelsea, TARGET, spec)
     assert float((ours.values - twin).norm() / twin.norm()) < 0.01
 
 
 def test_grad_cam(model, chelsea):
     layer = model.spec.cam_layer
     theirs = LayerGradCam(model.module, model.module.get_submodule(layer)).attribute(chelsea, TARGET)
-    ours = gradients.grad_cam(model, chelsea, TARGET, layer=layer)
+    ours = attribution.grad_cam(model, chelsea, TARGET, layer=layer)
     assert ours.coarse is not None and same(ours.coarse, theirs[0, 0])
     assert ours.values.shape == (1, 224, 224)
     assert LayerAttribution.interpolate(theirs, (224, 224)).shape == (1, 1, 224, 224)
@@ -104,10 +104,10 @@ def test_guided_backprop_and_guided_grad_cam(model, chelsea):
     if model.spec.id == "efficientnet_lite0":
         pytest.skip("Captum guides nn.ReLU only; ReLU6 has a twin of its own below")
     theirs = GuidedBackprop(model.module).attribute(chelsea.clone().requires_grad_(), TARGET)
-    assert same(gradients.guided_backprop(model, chelsea, TARGET).values, theirs[0])
+    assert same(attribution.guided_backprop(model, chelsea, TARGET).values, theirs[0])
     layer = model.module.get_submodule(model.spec.cam_layer)
     product = GuidedGradCam(model.module, layer).attribute(chelsea.clone().requires_grad_(), TARGET)
-    ours = gradients.guided_grad_cam(model, chelsea, TARGET, layer=model.spec.cam_layer)
+    ours = attribution.guided_grad_cam(model, chelsea, TARGET, layer=model.spec.cam_layer)
     assert ours.values.shape == product[0].shape
 
 
@@ -120,7 +120,7 @@ def test_guided_backprop_of_relu6_lets_positive_gradients_through_where_the_unit
     before = own[1](x.flatten(1))[0]
     arriving = own[3].weight[1] * ((before > 0) & (before < 6)) * (own[3].weight[1] > 0)
     expected = (arriving @ own[1].weight).view(3, 2, 2)
-    assert torch.allclose(gradients.guided_backprop(wrapped, x, 1).values, expected, atol=1e-5)
+    assert torch.allclose(attribution.guided_backprop(wrapped, x, 1).values, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("model_id", ["efficientnet_lite0", "resnet18", "squeezenet1_1"])

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
-from convis_core import feature_maps, models, receptive
+from convis_core import feature_maps, models
 from convis_core.models import LoadedModel
+from convis_core.network import receptive
 from convis_core.results import Cell
 
 MODEL_IDS = tuple(spec.id for spec in models.MODELS)

@@ -26,7 +26,7 @@ from captum.attr import (
 )
 from torch import Tensor, nn
 
-from convis_core import gradients, images, models
+from convis_core import attribution, images, models
 from convis_core.models import LoadedModel
 from convis_core.results import Attribution, IntegratedGradientsSpec, SmoothGradSpec
 
@@ -82,12 +82,12 @@ def last(frames) -> Attribution:
 def captum_smoothgrad(model: LoadedModel, x: Tensor, spec: SmoothGradSpec, kind: str) -> Tensor:
     """Captum's noise tunnel over signed saliency, fed with Convis's noise instead of its own."""
     indices = iter(range(spec.n_samples))
-    sigma = gradients.noise_scale(x, spec.noise_level)
+    sigma = attribution.noise_scale(x, spec.noise_level)
 
     class Tunnel(NoiseTunnel):
         @staticmethod
         def _add_noise_to_input(input: Tensor, stdev: float, nt_samples_partition: int) -> Tensor:
-            noise = [gradients.sample_noise(spec, next(indices), SIDE) for _ in range(nt_samples_partition)]
+            noise = [attribution.sample_noise(spec, next(indices), SIDE) for _ in range(nt_samples_partition)]
             return input + (stdev * torch.stack(noise)).to(input)
 
     tunnel = Tunnel(Saliency(model.module))
@@ -104,12 +104,12 @@ def captum_smoothgrad(model: LoadedModel, x: Tensor, spec: SmoothGradSpec, kind:
 
 def test_saliency(model, x):
     theirs = Saliency(model.module).attribute(x.clone(), target=TARGET, abs=False)
-    assert distance(gradients.saliency(model, x, TARGET).values, theirs[0]) <= 1e-5
+    assert distance(attribution.saliency(model, x, TARGET).values, theirs[0]) <= 1e-5
 
 
 def test_input_x_gradient(model, x):
     theirs = InputXGradient(model.module).attribute(x.clone(), target=TARGET)
-    assert distance(gradients.input_x_gradient(model, x, TARGET).values, theirs[0]) <= 1e-5
+    assert distance(attribution.input_x_gradient(model, x, TARGET).values, theirs[0]) <= 1e-5
 
 
 @pytest.mark.parametrize("depth", [0.5, 1.0])
@@ -117,7 +117,7 @@ def test_grad_cam_of_a_layer_in_the_middle_and_of_the_last(model, x, depth):
     shown = model.spec.feature_layers
     name = model.spec.cam_layer if depth == 1 else shown[int(depth * len(shown))]
     theirs = LayerGradCam(model.module, model.module.get_submodule(name)).attribute(x.clone(), target=TARGET).detach()
-    ours = gradients.grad_cam(model, x, TARGET, layer=None if depth == 1 else name)
+    ours = attribution.grad_cam(model, x, TARGET, layer=None if depth == 1 else name)
     assert ours.coarse is not None and distance(ours.coarse, theirs[0, 0]) <= 1e-5
     enlarged = LayerAttribution.interpolate(theirs.relu(), (SIDE, SIDE), "bilinear")
     assert torch.allclose(ours.values, enlarged[0], rtol=0, atol=1e-5 * float(theirs.abs().max()))
@@ -142,10 +142,10 @@ def with_capped_relus(model: LoadedModel) -> nn.Module:
 def test_guided_backprop_and_guided_grad_cam(model, x):
     module = with_capped_relus(model)
     theirs = GuidedBackprop(module).attribute(x.clone(), target=TARGET)
-    assert distance(gradients.guided_backprop(model, x, TARGET).values, theirs[0]) <= 1e-5
+    assert distance(attribution.guided_backprop(model, x, TARGET).values, theirs[0]) <= 1e-5
     layer = module.get_submodule(model.spec.cam_layer)
     product = GuidedGradCam(module, layer).attribute(x.clone(), target=TARGET, interpolate_mode="bilinear")
-    assert distance(gradients.guided_grad_cam(model, x, TARGET).values, product[0]) <= 1e-5
+    assert distance(attribution.guided_grad_cam(model, x, TARGET).values, product[0]) <= 1e-5
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -154,16 +154,16 @@ def test_guided_backprop_and_guided_grad_cam(model, x):
 
 def test_smoothgrad_and_its_variants(exact, x):
     x = x.double()
-    frame = last(gradients.smoothgrad(exact, x, TARGET, SPEC))
+    frame = last(attribution.smoothgrad(exact, x, TARGET, SPEC))
     for variant, kind in (("mean", "smoothgrad"), ("squared", "smoothgrad_sq"), ("variance", "vargrad")):
         spec = dataclasses.replace(SPEC, variant=variant)
-        ours = last(gradients.smoothgrad(exact, x, TARGET, spec, resume=frame))
+        ours = last(attribution.smoothgrad(exact, x, TARGET, spec, resume=frame))
         assert distance(ours.values, captum_smoothgrad(exact, x, SPEC, kind)) <= 1e-5, variant
 
 
 def test_integrated_gradients(exact, x):
     x = x.double()
-    ours = last(gradients.integrated_gradients(exact, x, TARGET, IntegratedGradientsSpec(steps=7)))
+    ours = last(attribution.integrated_gradients(exact, x, TARGET, IntegratedGradientsSpec(steps=7)))
     theirs = IntegratedGradients(exact.module).attribute(x, target=TARGET, n_steps=7, internal_batch_size=2)
     assert distance(ours.values, theirs[0]) <= 1e-5
 
@@ -176,8 +176,8 @@ def test_smoothgrad_in_single_precision_is_as_near_to_the_truth_as_captum(model,
     if model.spec.id == "vgg16":
         pytest.skip("slow, and nothing that the others do not show")
     spec = dataclasses.replace(SPEC, n_samples=12)
-    truth = last(gradients.smoothgrad(exact, x.double(), TARGET, spec)).values
-    ours = last(gradients.smoothgrad(model, x, TARGET, spec)).values
+    truth = last(attribution.smoothgrad(exact, x.double(), TARGET, spec)).values
+    ours = last(attribution.smoothgrad(model, x, TARGET, spec)).values
     theirs = captum_smoothgrad(model, x, spec, "smoothgrad").detach()
     our_error, their_error = (float((values - truth).norm() / truth.norm()) for values in (ours, theirs))
     # Both are the luck of a few units; a program that was wrong by more than rounding would be off by far more.

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from convis_core import architecture, graph, models
+from convis_core import architecture, models, network
 from convis_core.errors import SpecError
 from convis_core.figures import formulas
 from convis_core.models import LoadedModel
@@ -101,7 +101,7 @@ def test_blocks_take_a_layer_with_what_finishes_it(small: LoadedModel) -> None:
 def test_rows_are_the_operations_and_reconcile(model_id: str, load: Callable[[str], LoadedModel]) -> None:
     model = load(model_id)
     rows = architecture.describe(model)
-    assert tuple(row.name for row in rows) == graph.layer_names(model)
+    assert tuple(row.name for row in rows) == network.layer_names(model)
     total = architecture.totals(rows)
     assert total.parameters == total.weights + total.biases == model.spec.parameters
     known: set[str] = set()

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from convis_core import attribution, gradients, models, trust
-from convis_core.attribution import Method
+from convis_core import attribution, models
+from convis_core.attribution import Method, sanity
+from convis_core.attribution.similarity import correlation
 from convis_core.errors import SpecError
 from convis_core.results import Attribution, DeletionInsertionSpec, IntegratedGradientsSpec, SmoothGradSpec
-from convis_core.similarity import correlation
 
 SIDE = 16
 
@@ -36,14 +36,14 @@ def test_every_method_by_its_specification_is_the_function_itself(model, x):
     layer = model.spec.cam_layer or "1"
     integrated = IntegratedGradientsSpec(steps=5)
     expected = {
-        Method("saliency"): gradients.saliency(model, x, 1),
-        Method("input_x_gradient"): gradients.input_x_gradient(model, x, 1),
-        Method("guided_backprop"): gradients.guided_backprop(model, x, 1),
-        Method("grad_cam", layer=layer): gradients.grad_cam(model, x, 1, layer=layer),
-        Method("guided_grad_cam", layer=layer): gradients.guided_grad_cam(model, x, 1, layer=layer),
-        Method("smoothgrad", smoothgrad=SMOOTH): list(gradients.smoothgrad(model, x, 1, SMOOTH))[-1],
+        Method("saliency"): attribution.saliency(model, x, 1),
+        Method("input_x_gradient"): attribution.input_x_gradient(model, x, 1),
+        Method("guided_backprop"): attribution.guided_backprop(model, x, 1),
+        Method("grad_cam", layer=layer): attribution.grad_cam(model, x, 1, layer=layer),
+        Method("guided_grad_cam", layer=layer): attribution.guided_grad_cam(model, x, 1, layer=layer),
+        Method("smoothgrad", smoothgrad=SMOOTH): list(attribution.smoothgrad(model, x, 1, SMOOTH))[-1],
         Method("integrated_gradients", integrated=integrated): list(
-            gradients.integrated_gradients(model, x, 1, integrated)
+            attribution.integrated_gradients(model, x, 1, integrated)
         )[-1],
     }
     assert {method.kind for method in expected} == set(attribution.KINDS)
@@ -127,9 +127,9 @@ def test_the_filmstrip_is_smoothgrad_level_by_level(model, x):
     assert [frame.done for frame in frames] == sorted(frame.done for frame in frames)
     last = frames[-1]
     assert (last.done, last.total) == (12, 12)
-    plain = gradients.saliency(model, x, 2).values
+    plain = attribution.saliency(model, x, 2).values
     assert torch.allclose(last.attributions[0].values, plain, atol=1e-6)
-    noisy = list(gradients.smoothgrad(model, x, 2, dataclasses.replace(SMOOTH, noise_level=0.3)))[-1]
+    noisy = list(attribution.smoothgrad(model, x, 2, dataclasses.replace(SMOOTH, noise_level=0.3)))[-1]
     assert torch.equal(last.attributions[1].values, noisy.values)
     with pytest.raises(SpecError):
         attribution.filmstrip(model, x, 2, (), SMOOTH)
@@ -143,7 +143,7 @@ def test_the_comparison_has_the_curves_and_likeness_that_one_gets_alone(model, x
     assert last.done == last.total and all(a.done <= b.done for a, b in pairwise(frames))
     maps = [attribution.final(model, x, 0, method) for method in methods]
     for found, curve in zip(maps, last.curves, strict=True):
-        *_, alone = trust.deletion_insertion(model, x, found, spec)
+        *_, alone = sanity.deletion_insertion(model, x, found, spec)
         assert curve.deletion_auc() == pytest.approx(alone.deletion_auc())
         assert curve.insertion_auc() == pytest.approx(alone.insertion_auc())
     assert last.curves[0].random_deletion_auc() == pytest.approx(alone.random_deletion_auc())

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from convis_core import graph, models
+from convis_core import models
 from convis_core.class_models import objectives, parameterisation, regularisers, transforms
 from convis_core.errors import SpecError
+from convis_core.network import record
 from convis_core.results import (
     ROBUST,
     AscentState,
@@ -268,7 +269,7 @@ def test_every_objective_by_hand(small):
     x = torch.rand(2, 3, 16, 16)
     layer, folded = "4", "0"
     logits = small.module(x)
-    maps = graph.record(small, x, [layer, folded])
+    maps = record(small, x, [layer, folded])
     p = logits.softmax(1)
     expected = {
         ClassLogit(2): logits[:, 2],

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from convis_core import convolution, graph, models, receptive
+from convis_core import convolution, models
 from convis_core.errors import SpecError
+from convis_core.network import receptive, record
 from convis_core.results.convolution import PoolKind, Window
 
 SEEDS = st.integers(0, 10_000)
@@ -304,7 +305,7 @@ def test_first_filters_on_pixels_are_the_networks_first_convolution(model_id: st
     x = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     filters, bias = convolution.first_filters(model)
     name = {"alexnet": "features.0", "efficientnet_lite0": "stem.conv"}[model_id]
-    theirs = graph.record(model, x, [name])[name][0]
+    theirs = record(model, x, [name])[name][0]
     stride = model.module.get_submodule(name).stride[0]
     before = {"alexnet": 2, "efficientnet_lite0": 0}[model_id]
     ours = convolution.convolve(convolution.slide(x[0], filters, bias, stride=1))

@@ -12,7 +12,7 @@ from PIL import Image
 from convis_core import export
 from convis_core.errors import SpecError
 
-RECIPE = export.Recipe("efficientnet_lite0", "chelsea", "gradients.saliency", 282)
+RECIPE = export.Recipe("efficientnet_lite0", "chelsea", "attribution.saliency", 282)
 
 
 def frames(count: int) -> list[Image.Image]:
@@ -39,7 +39,7 @@ def test_gif_has_every_frame_and_every_duration():
         seen.append(read.info["duration"])
     assert seen == durations
     read.seek(0)
-    assert json.loads(read.info["comment"])["method"] == "gradients.saliency" and read.info["loop"] == 0
+    assert json.loads(read.info["comment"])["method"] == "attribution.saliency" and read.info["loop"] == 0
 
 
 def test_webp_has_every_frame():
@@ -70,39 +70,41 @@ def test_csv_is_a_table_under_a_comment():
 
 
 def test_the_recipe_as_python_computes_the_result_again(lite0, chelsea):
-    from convis_core import gradients
+    from convis_core.attribution import methods
 
     names: dict[str, object] = {}
     exec(RECIPE.as_python(), names)  # noqa: S102
-    assert torch.equal(names["result"].values, gradients.saliency(lite0, chelsea, 282).values)  # type: ignore[attr-defined]
+    assert torch.equal(names["result"].values, methods.saliency(lite0, chelsea, 282).values)  # type: ignore[attr-defined]
 
 
 def test_the_recipe_of_a_computation_in_frames_ends_with_the_last(lite0, chelsea):
-    from convis_core import gradients, results
+    from convis_core import results
+    from convis_core.attribution import methods
 
     spec = results.SmoothGradSpec(n_samples=3)
     names: dict[str, object] = {}
-    exec(export.Recipe("efficientnet_lite0", "chelsea", "gradients.smoothgrad", 282, spec).as_python(), names)  # noqa: S102
-    *_, last = gradients.smoothgrad(lite0, chelsea, 282, spec)
+    exec(export.Recipe("efficientnet_lite0", "chelsea", "attribution.smoothgrad", 282, spec).as_python(), names)  # noqa: S102
+    *_, last = methods.smoothgrad(lite0, chelsea, 282, spec)
     assert torch.equal(names["result"].values, last.values)  # type: ignore[attr-defined]
 
 
 def test_the_recipe_of_an_own_picture_names_it_and_options_follow():
     options = (("layer", "features.29"),)
-    text = export.Recipe("vgg16", "upload-0123456789ab", "gradients.grad_cam", 1, None, options).as_python()
+    text = export.Recipe("vgg16", "upload-0123456789ab", "attribution.grad_cam", 1, None, options).as_python()
     assert 'read_image("picture.png")' in text and "upload-0123456789ab" in text
-    assert "gradients.grad_cam(model, x, 1, layer='features.29')" in text
+    assert "attribution.grad_cam(model, x, 1, layer='features.29')" in text
 
 
 def test_the_recipe_of_what_an_attribution_was_used_for_makes_the_attribution_first(lite0, chelsea):
-    from convis_core import gradients, images, results, segmentation
+    from convis_core import images, results, segmentation
+    from convis_core.attribution import methods
 
     smooth, spec = results.SmoothGradSpec(n_samples=2), results.GrabCutSpec(iterations=1)
-    basis = export.Recipe("efficientnet_lite0", "chelsea", "gradients.smoothgrad", 282, smooth)
+    basis = export.Recipe("efficientnet_lite0", "chelsea", "attribution.smoothgrad", 282, smooth)
     recipe = export.Recipe("efficientnet_lite0", "chelsea", "segmentation.grabcut", 282, spec, attribution=basis)
     names: dict[str, object] = {}
     exec(recipe.as_python(), names)  # noqa: S102
-    *_, attribution = gradients.smoothgrad(lite0, chelsea, 282, smooth)
+    *_, attribution = methods.smoothgrad(lite0, chelsea, 282, smooth)
     cut = segmentation.grabcut(images.sample("chelsea"), attribution, spec)
     assert torch.equal(names["result"].mask, cut.mask)  # type: ignore[attr-defined]
     assert json.loads(recipe.as_json())["attribution"]["spec"]["n_samples"] == 2

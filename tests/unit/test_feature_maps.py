@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from convis_core import feature_maps, models, predict, receptive
+from convis_core import feature_maps, models
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
+from convis_core.network import predict, receptive
 from convis_core.results import Cell, FeatureMaps, KernelSpec, SheetSpec
 from convis_core.results.architecture import Box, ReceptiveField
 
@@ -106,7 +107,7 @@ def test_contributions_add_up_to_the_logit_where_the_rest_is_linear(model: Loade
     for target in range(5):
         total = float(feature_maps.contributions(model, x, "relu", target).sum())
         bias = float(model.module.get_parameter("classifier.bias")[target])
-        assert total + bias == pytest.approx(float(predict.predict(model, x).logits[target]), abs=1e-5)
+        assert total + bias == pytest.approx(float(predict(model, x).logits[target]), abs=1e-5)
 
 
 def test_contributions_equal_finite_differences(model: LoadedModel, x: Tensor) -> None:
@@ -292,7 +293,7 @@ def test_ablation_equals_zeroing_by_hand(model: LoadedModel, x: Tensor, keep_onl
     stem[:, [0, 2, 3, 5] if keep_only else [1, 4]] = 0
     torch.testing.assert_close(found.after.logits, after_stem(model, stem)[0])
     assert not torch.equal(found.after.logits, found.before.logits)
-    assert torch.equal(found.before.logits, predict.predict(model, x).logits)
+    assert torch.equal(found.before.logits, predict(model, x).logits)
     assert found.channels == (1, 4)
     assert len(found.after.top) == 5
     assert all(torch.equal(value, state[name]) for name, value in model.module.state_dict().items())

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from convis_core import baselines, gradients, models, predict
+from convis_core import attribution, models, network
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
+from convis_core.network import baselines
 from convis_core.results import IntegratedGradientsSpec, NoiseWalkSpec, SmoothGradSpec
 
 SIDE = 12
@@ -65,23 +66,23 @@ def last(frames):
 
 
 def test_a_linear_network_has_its_weights_for_gradient(linear, weights, x):
-    assert torch.allclose(gradients.saliency(linear, x, 2).values, weights, atol=1e-6)
-    assert torch.allclose(gradients.guided_backprop(linear, x, 2).values, weights, atol=1e-6)
-    assert torch.allclose(gradients.input_x_gradient(linear, x, 2).values, weights * x[0], atol=1e-6)
-    assert torch.equal(gradients.saliency(linear, x, 2).magnitude(), weights.abs().amax(0))
+    assert torch.allclose(attribution.saliency(linear, x, 2).values, weights, atol=1e-6)
+    assert torch.allclose(attribution.guided_backprop(linear, x, 2).values, weights, atol=1e-6)
+    assert torch.allclose(attribution.input_x_gradient(linear, x, 2).values, weights * x[0], atol=1e-6)
+    assert torch.equal(attribution.saliency(linear, x, 2).magnitude(), weights.abs().amax(0))
 
 
 @pytest.mark.parametrize("kind", ["black", "grey", "white", "mean", "blurred"])
 @pytest.mark.parametrize("steps", [1, 9])
 def test_integrated_gradients_of_a_linear_network_are_its_terms(linear, weights, x, kind, steps):
-    found = last(gradients.integrated_gradients(linear, x, 2, IntegratedGradientsSpec(steps, kind)))
+    found = last(attribution.integrated_gradients(linear, x, 2, IntegratedGradientsSpec(steps, kind)))
     start = baselines.baseline(linear, x, kind)
     assert torch.allclose(found.values, weights * (x - start)[0], atol=1e-6)
     assert found.done == found.total == steps
 
 
 def test_the_derivative_of_a_linear_network_does_not_change_on_the_way(linear, weights, x):
-    walk = last(gradients.derivative_along_noise(linear, x, 2, (3, 5), NoiseWalkSpec(noise_level=0.3, steps=7)))
+    walk = last(attribution.derivative_along_noise(linear, x, 2, (3, 5), NoiseWalkSpec(noise_level=0.3, steps=7)))
     assert torch.allclose(walk.derivatives, weights[:, 3, 5].expand(7, 3), atol=1e-6)
     assert torch.allclose(walk.largest, weights.abs().max().expand(7), atol=1e-6)
     ends = [float(linear.module(end[None])[0, 2]) for end in (x[0], walk.noisy)]
@@ -113,9 +114,9 @@ def test_guided_backprop_guides_every_kind_of_relu(curved, x):
     before = 60 * net.second(net.first(x - x.new_tensor(curved.spec.mean).view(1, 3, 1, 1)).relu())
     assert bool((before > 6).any()) and bool((before < 0).any()), "the ReLU6 must be cut off at both ends"
     twin = slow_guided_backprop(net, x - x.new_tensor(curved.spec.mean).view(1, 3, 1, 1), 1)
-    found = gradients.guided_backprop(curved, x, 1)
+    found = attribution.guided_backprop(curved, x, 1)
     assert torch.allclose(found.values, twin, atol=1e-6)
-    assert not torch.allclose(found.values, gradients.saliency(curved, x, 1).values, atol=1e-4)
+    assert not torch.allclose(found.values, attribution.saliency(curved, x, 1).values, atol=1e-4)
 
 
 def test_grad_cam_is_the_weighted_sum_of_the_maps(curved, x):
@@ -127,19 +128,19 @@ def test_grad_cam_is_the_weighted_sum_of_the_maps(curved, x):
     expected = torch.zeros(SIDE, SIDE)
     for channel in range(6):
         expected += slopes[0, channel].mean() * maps[0, channel].detach()
-    found = gradients.grad_cam(curved, x, 1, layer="first")
+    found = attribution.grad_cam(curved, x, 1, layer="first")
     assert found.coarse is not None and torch.allclose(found.coarse, expected, atol=1e-6)
     assert torch.allclose(found.values[0], expected.clamp(min=0), atol=1e-6) and found.values.shape == (1, SIDE, SIDE)
     assert torch.equal(found.magnitude(), found.values[0])
-    guided = gradients.guided_grad_cam(curved, x, 1, layer="first")
-    assert torch.equal(guided.values, gradients.guided_backprop(curved, x, 1).values * found.values)
+    guided = attribution.guided_grad_cam(curved, x, 1, layer="first")
+    assert torch.equal(guided.values, attribution.guided_backprop(curved, x, 1).values * found.values)
 
 
 @pytest.mark.parametrize("model_id", [spec.id for spec in models.MODELS])
 def test_grad_cam_has_a_sensible_default_layer_in_every_network(model_id):
     model = dataclasses.replace(models.load(model_id, weights="random"), input_size=96)
     picture = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(2))
-    found = gradients.grad_cam(model, picture, 5)
+    found = attribution.grad_cam(model, picture, 5)
     assert found.coarse is not None and found.coarse.dim() == 2 and min(found.coarse.shape) >= 2
     assert found.values.shape == (1, 96, 96) and bool(found.values.isfinite().all()) and float(found.values.min()) >= 0
     assert float(found.coarse.std()) > 0
@@ -151,14 +152,14 @@ def test_grad_cam_has_a_sensible_default_layer_in_every_network(model_id):
 
 def test_integrated_gradients_are_complete_within_one_percent(lite0, chelsea):
     spec = IntegratedGradientsSpec()
-    found = last(gradients.integrated_gradients(lite0, chelsea, 281, spec))
+    found = last(attribution.integrated_gradients(lite0, chelsea, 281, spec))
     start = baselines.baseline(lite0, chelsea, spec.baseline)
-    rise = predict.predict(lite0, chelsea).logits[281] - predict.predict(lite0, start).logits[281]
+    rise = network.predict(lite0, chelsea).logits[281] - network.predict(lite0, start).logits[281]
     assert float(found.values.sum()) == pytest.approx(float(rise), rel=0.01)
 
 
 def test_every_frame_of_integrated_gradients_is_an_estimate_of_the_whole(lite0, chelsea):
-    first, *_, final = gradients.integrated_gradients(lite0, chelsea, 281, IntegratedGradientsSpec(steps=16))
+    first, *_, final = attribution.integrated_gradients(lite0, chelsea, 281, IntegratedGradientsSpec(steps=16))
     assert first.done < first.total == final.done == 16
     # A quarter of the points already has the whole difference's order of size, not a quarter of it.
     ratio = float(first.values.abs().sum() / final.values.abs().sum())
@@ -166,12 +167,12 @@ def test_every_frame_of_integrated_gradients_is_an_estimate_of_the_whole(lite0, 
 
 
 def test_a_walk_grows_and_what_is_pending_is_nan(lite0, chelsea):
-    frames = list(gradients.derivative_along_noise(lite0, chelsea, 281, (100, 100), NoiseWalkSpec(steps=9)))
+    frames = list(attribution.derivative_along_noise(lite0, chelsea, 281, (100, 100), NoiseWalkSpec(steps=9)))
     assert [frame.done for frame in frames] == sorted({frame.done for frame in frames}) and frames[-1].done == 9
     for frame in frames:
         assert bool(frame.derivatives[: frame.done].isfinite().all()) and frame.total == 9
         assert bool(frame.derivatives[frame.done :].isnan().all()) and bool(frame.logits[frame.done :].isnan().all())
-    at_start = gradients.saliency(lite0, chelsea, 281).values
+    at_start = attribution.saliency(lite0, chelsea, 281).values
     assert torch.allclose(frames[-1].derivatives[0], at_start[:, 100, 100], atol=1e-3 * float(at_start.abs().max()))
 
 
@@ -192,14 +193,14 @@ def state_of(model: LoadedModel) -> list[object]:
 
 def ways(model: LoadedModel, x: Tensor) -> list:
     return [
-        lambda target: gradients.saliency(model, x, target),
-        lambda target: gradients.input_x_gradient(model, x, target),
-        lambda target: gradients.guided_backprop(model, x, target),
-        lambda target: gradients.grad_cam(model, x, target, layer="first"),
-        lambda target: gradients.guided_grad_cam(model, x, target, layer="first"),
-        lambda target: last(gradients.smoothgrad(model, x, target, SmoothGradSpec(n_samples=9))),
-        lambda target: last(gradients.integrated_gradients(model, x, target, IntegratedGradientsSpec(steps=9))),
-        lambda target: last(gradients.derivative_along_noise(model, x, target, (1, 1), NoiseWalkSpec(steps=9))),
+        lambda target: attribution.saliency(model, x, target),
+        lambda target: attribution.input_x_gradient(model, x, target),
+        lambda target: attribution.guided_backprop(model, x, target),
+        lambda target: attribution.grad_cam(model, x, target, layer="first"),
+        lambda target: attribution.guided_grad_cam(model, x, target, layer="first"),
+        lambda target: last(attribution.smoothgrad(model, x, target, SmoothGradSpec(n_samples=9))),
+        lambda target: last(attribution.integrated_gradients(model, x, target, IntegratedGradientsSpec(steps=9))),
+        lambda target: last(attribution.derivative_along_noise(model, x, target, (1, 1), NoiseWalkSpec(steps=9))),
     ]
 
 
@@ -227,9 +228,9 @@ def test_closing_early_and_a_failure_on_the_way_leave_no_trace(curved, x, monkey
     before = state_of(curved)
     specs = SmoothGradSpec(n_samples=40), IntegratedGradientsSpec(steps=40), NoiseWalkSpec(steps=40)
     for start in (
-        lambda: gradients.smoothgrad(curved, x, 1, specs[0]),
-        lambda: gradients.integrated_gradients(curved, x, 1, specs[1]),
-        lambda: gradients.derivative_along_noise(curved, x, 1, (0, 0), specs[2]),
+        lambda: attribution.smoothgrad(curved, x, 1, specs[0]),
+        lambda: attribution.integrated_gradients(curved, x, 1, specs[1]),
+        lambda: attribution.derivative_along_noise(curved, x, 1, (0, 0), specs[2]),
     ):
         frames = start()
         next(frames)
@@ -240,16 +241,16 @@ def test_closing_early_and_a_failure_on_the_way_leave_no_trace(curved, x, monkey
     def fail(*_):
         raise RuntimeError("no more memory")
 
-    monkeypatch.setattr("convis_core.gradients.smoothing.logit_gradients", fail)
+    monkeypatch.setattr("convis_core.attribution.methods.smoothing.logit_gradients", fail)
     with pytest.raises(RuntimeError, match="no more memory"):
-        next(gradients.smoothgrad(curved, x, 1, specs[0]))
+        next(attribution.smoothgrad(curved, x, 1, specs[0]))
     assert state_of(curved) == before
 
 
 def test_guided_and_plain_gradients_at_once_do_not_disturb_each_other(lite0, chelsea):
     plain, guided = (
-        gradients.saliency(lite0, chelsea, 281).values,
-        gradients.guided_backprop(lite0, chelsea, 281).values,
+        attribution.saliency(lite0, chelsea, 281).values,
+        attribution.guided_backprop(lite0, chelsea, 281).values,
     )
     wrong: list[str] = []
     threads = torch.get_num_threads()
@@ -262,7 +263,7 @@ def test_guided_and_plain_gradients_at_once_do_not_disturb_each_other(lite0, che
             ):
                 wrong.append(method.__name__)
 
-    both = (gradients.saliency, plain), (gradients.guided_backprop, guided)
+    both = (attribution.saliency, plain), (attribution.guided_backprop, guided)
     running = [threading.Thread(target=repeat, args=pair) for pair in both]
     for thread in running:
         thread.start()
@@ -279,16 +280,22 @@ def test_guided_and_plain_gradients_at_once_do_not_disturb_each_other(lite0, che
 @pytest.mark.parametrize(
     ("ask", "says"),
     [
-        (lambda m, x: gradients.saliency(m, x[:, :, 1:], 1), "one picture"),
-        (lambda m, x: gradients.guided_backprop(m, x, -1), "does not exist"),
-        (lambda m, x: gradients.grad_cam(m, x, 1, layer="nowhere"), "no layer called"),
-        (lambda m, x: gradients.grad_cam(m, x, 1, layer="last"), "no rows and columns"),
-        (lambda m, x: gradients.integrated_gradients(m, x, 1, IntegratedGradientsSpec(steps=0)), "one step"),
-        (lambda m, x: gradients.integrated_gradients(m, x, 1, IntegratedGradientsSpec(baseline="pink")), "no baseline"),
-        (lambda m, x: gradients.derivative_along_noise(m, x, 1, (0, SIDE), NoiseWalkSpec()), "pixel"),
-        (lambda m, x: gradients.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(steps=1)), "two points"),
-        (lambda m, x: gradients.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(noise_level=-1)), "noise level"),
-        (lambda m, x: gradients.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(seed=-1)), "seed"),
+        (lambda m, x: attribution.saliency(m, x[:, :, 1:], 1), "one picture"),
+        (lambda m, x: attribution.guided_backprop(m, x, -1), "does not exist"),
+        (lambda m, x: attribution.grad_cam(m, x, 1, layer="nowhere"), "no layer called"),
+        (lambda m, x: attribution.grad_cam(m, x, 1, layer="last"), "no rows and columns"),
+        (lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(steps=0)), "one step"),
+        (
+            lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(baseline="pink")),
+            "no baseline",
+        ),
+        (lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, SIDE), NoiseWalkSpec()), "pixel"),
+        (lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(steps=1)), "two points"),
+        (
+            lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(noise_level=-1)),
+            "noise level",
+        ),
+        (lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(seed=-1)), "seed"),
     ],
 )
 def test_what_is_impossible_is_refused_at_the_call(curved, x, ask, says):
@@ -298,7 +305,7 @@ def test_what_is_impossible_is_refused_at_the_call(curved, x, ask, says):
 
 def test_grad_cam_of_a_network_without_convolutions_asks_for_a_layer(linear, x):
     with pytest.raises(SpecError, match="no convolution"):
-        gradients.grad_cam(linear, x, 1)
+        attribution.grad_cam(linear, x, 1)
 
 
 def test_results_pickle_and_specifications_are_keys(curved, x):
@@ -310,8 +317,8 @@ def test_results_pickle_and_specifications_are_keys(curved, x):
 
 
 def test_conventions_are_runnable_and_say_what_they_differ_in(curved, x):
-    assert [convention.id for convention in gradients.CONVENTIONS] == ["paper", "captum", "pair"]
-    for convention in gradients.CONVENTIONS:
-        found = last(gradients.smoothgrad(curved, x, 1, dataclasses.replace(convention.spec, n_samples=2)))
+    assert [convention.id for convention in attribution.CONVENTIONS] == ["paper", "captum", "pair"]
+    for convention in attribution.CONVENTIONS:
+        found = last(attribution.smoothgrad(curved, x, 1, dataclasses.replace(convention.spec, n_samples=2)))
         assert bool(found.values.isfinite().all())
-    assert len({convention.spec for convention in gradients.CONVENTIONS}) == 3
+    assert len({convention.spec for convention in attribution.CONVENTIONS}) == 3

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from convis_core import gradients, lanes, models
+from convis_core import attribution, models
+from convis_core.attribution.methods import chunks
+from convis_core.attribution.similarity import correlation
 from convis_core.errors import SpecError
-from convis_core.gradients import chunks
 from convis_core.models import LoadedModel
 from convis_core.results import SmoothGradSpec
-from convis_core.similarity import correlation
+from convis_core.runtime import lanes
 
 SIDE = 10
 
@@ -64,7 +65,7 @@ def last(frames):
 
 
 def run(model, x, **choices):
-    return last(gradients.smoothgrad(model, x, 1, SmoothGradSpec(**choices)))
+    return last(attribution.smoothgrad(model, x, 1, SmoothGradSpec(**choices)))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -86,7 +87,7 @@ def test_noise_does_not_move_the_gradient_of_a_linear_network(x, noise_level):
 def test_of_a_quadratic_network_all_variants_are_the_moments_of_the_noise(square, x):
     spec = SmoothGradSpec(noise_level=0.4, n_samples=13, seed=5)
     sigma = 0.4 * float(x.max() - x.min())
-    noise = torch.stack([gradients.sample_noise(spec, index, SIDE) for index in range(13)])
+    noise = torch.stack([attribution.sample_noise(spec, index, SIDE) for index in range(13)])
     each = 2 * float(square.module.scale.weight[1, 0]) * (x + sigma * noise)
     expected = {
         "mean": each.mean(0),
@@ -95,7 +96,7 @@ def test_of_a_quadratic_network_all_variants_are_the_moments_of_the_noise(square
         "variance": each.var(0, correction=0),
     }
     for variant, values in expected.items():
-        found = last(gradients.smoothgrad(square, x, 1, dataclasses.replace(spec, variant=variant)))
+        found = last(attribution.smoothgrad(square, x, 1, dataclasses.replace(spec, variant=variant)))
         assert torch.allclose(found.values, values, rtol=1e-5, atol=1e-5), variant
 
 
@@ -110,7 +111,7 @@ def test_antithetic_pairs_cancel_what_is_odd_in_the_noise(square, x):
 def test_a_picture_of_one_colour_has_no_range_and_gets_no_noise(smooth):
     flat = torch.full((1, 3, SIDE, SIDE), 0.3)
     found = run(smooth, flat, noise_level=0.5, n_samples=3)
-    assert torch.allclose(found.values, gradients.saliency(smooth, flat, 1).values, atol=1e-6)
+    assert torch.allclose(found.values, attribution.saliency(smooth, flat, 1).values, atol=1e-6)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -123,20 +124,20 @@ def test_a_picture_of_one_colour_has_no_range_and_gets_no_noise(smooth):
 @settings(max_examples=60, deadline=None)
 def test_noise_depends_on_seed_and_index_and_on_nothing_else(seed, other_seed, index, other_index, antithetic):
     spec = SmoothGradSpec(seed=seed, antithetic=antithetic)
-    noise = gradients.sample_noise(spec, index, 8)
-    again = gradients.sample_noise(dataclasses.replace(spec, n_samples=7, noise_level=0.9), index, 8)
+    noise = attribution.sample_noise(spec, index, 8)
+    again = attribution.sample_noise(dataclasses.replace(spec, n_samples=7, noise_level=0.9), index, 8)
     assert torch.equal(noise, again)
     if index != other_index:
-        assert not torch.equal(noise, gradients.sample_noise(spec, other_index, 8))
+        assert not torch.equal(noise, attribution.sample_noise(spec, other_index, 8))
     if seed != other_seed:
-        assert not torch.equal(noise, gradients.sample_noise(dataclasses.replace(spec, seed=other_seed), index, 8))
+        assert not torch.equal(noise, attribution.sample_noise(dataclasses.replace(spec, seed=other_seed), index, 8))
     if antithetic:
-        assert torch.equal(noise, -gradients.sample_noise(spec, index ^ 1, 8))
+        assert torch.equal(noise, -attribution.sample_noise(spec, index ^ 1, 8))
 
 
 def test_noise_is_standard_normal_and_uncorrelated_between_samples():
     spec = SmoothGradSpec(seed=2**63 + 1)
-    noise = torch.stack([gradients.sample_noise(spec, index, 64) for index in range(20)]).flatten(1)
+    noise = torch.stack([attribution.sample_noise(spec, index, 64) for index in range(20)]).flatten(1)
     assert float(noise.mean()) == pytest.approx(0, abs=0.01) and float(noise.std()) == pytest.approx(1, abs=0.01)
     among = torch.corrcoef(noise) - torch.eye(20)
     assert float(among.abs().max()) < 5 / math.sqrt(noise.shape[1])
@@ -147,7 +148,7 @@ def test_noise_is_standard_normal_and_uncorrelated_between_samples():
 
 
 def test_every_frame_is_what_a_run_with_as_many_samples_ends_with(smooth, x):
-    frames = list(gradients.smoothgrad(smooth, x, 1, SmoothGradSpec(n_samples=11)))
+    frames = list(attribution.smoothgrad(smooth, x, 1, SmoothGradSpec(n_samples=11)))
     assert [frame.done for frame in frames] == [4, 8, 11] and {frame.total for frame in frames} == {11}
     for frame in frames:
         assert torch.equal(frame.values, run(smooth, x, n_samples=frame.done).values)
@@ -159,9 +160,9 @@ def test_continuing_ends_with_the_bits_of_one_go(lite0, chelsea, fewer, variant)
     small = dataclasses.replace(lite0, input_size=64)
     picture = chelsea[:, :, 80:144, 80:144]
     whole = SmoothGradSpec(n_samples=12, variant=variant)
-    first = last(gradients.smoothgrad(small, picture, 281, SmoothGradSpec(n_samples=fewer)))
-    continued = list(gradients.smoothgrad(small, picture, 281, whole, resume=first))
-    at_once = list(gradients.smoothgrad(small, picture, 281, whole))
+    first = last(attribution.smoothgrad(small, picture, 281, SmoothGradSpec(n_samples=fewer)))
+    continued = list(attribution.smoothgrad(small, picture, 281, whole, resume=first))
+    at_once = list(attribution.smoothgrad(small, picture, 281, whole))
     assert torch.equal(continued[-1].values, at_once[-1].values) and continued[-1].done == 12
     assert len(continued) == max(1, len(at_once) - fewer // 4), "what is there is not computed again"
 
@@ -170,11 +171,11 @@ def test_the_lanes_do_not_show_in_the_bits(lite0, chelsea, monkeypatch):
     small = dataclasses.replace(lite0, input_size=64)
     picture = chelsea[:, :, 80:144, 80:144]
     spec = SmoothGradSpec(n_samples=9)
-    spread = last(gradients.smoothgrad(small, picture, 281, spec))
-    inline = lanes.run(lambda: last(gradients.smoothgrad(small, picture, 281, spec)))
+    spread = last(attribution.smoothgrad(small, picture, 281, spec))
+    inline = lanes.run(lambda: last(attribution.smoothgrad(small, picture, 281, spec)))
     pool = lanes.Lanes(3)
     monkeypatch.setattr(lanes, "_shared", pool)
-    three = last(gradients.smoothgrad(small, picture, 281, spec))
+    three = last(attribution.smoothgrad(small, picture, 281, spec))
     pool.close()
     assert torch.equal(spread.values, inline.values) and torch.equal(spread.values, three.values)
 
@@ -182,7 +183,7 @@ def test_the_lanes_do_not_show_in_the_bits(lite0, chelsea, monkeypatch):
 def test_the_size_of_the_chunks_shows_in_rounding_only(smooth, x, monkeypatch):
     expected = run(smooth, x, n_samples=10).values
     for size in (1, 3, 10):
-        monkeypatch.setattr("convis_core.gradients.smoothing.chunk_size", lambda model, size=size: size)
+        monkeypatch.setattr("convis_core.attribution.methods.smoothing.chunk_size", lambda model, size=size: size)
         found = run(smooth, x, n_samples=10).values
         assert torch.allclose(found, expected, rtol=1e-5, atol=1e-7 * float(expected.abs().max()))
 
@@ -227,12 +228,12 @@ def test_more_samples_agree_better(lite0, chelsea):
 )
 def test_an_impossible_specification_is_refused_at_the_call(smooth, x, choices, says):
     with pytest.raises(SpecError, match=says):
-        gradients.smoothgrad(smooth, x, 1, SmoothGradSpec(**choices))
+        attribution.smoothgrad(smooth, x, 1, SmoothGradSpec(**choices))
 
 
 def test_a_result_of_something_else_is_not_continued(smooth, x):
     spec = SmoothGradSpec(n_samples=8)
-    frame = last(gradients.smoothgrad(smooth, x, 1, spec))
+    frame = last(attribution.smoothgrad(smooth, x, 1, spec))
     others = [
         (x.flip(3), 1, spec),
         (x, 2, spec),
@@ -242,8 +243,8 @@ def test_a_result_of_something_else_is_not_continued(smooth, x):
     ]
     for picture, target, other in others:
         with pytest.raises(SpecError, match="another picture"):
-            gradients.smoothgrad(smooth, picture, target, other, resume=frame)
+            attribution.smoothgrad(smooth, picture, target, other, resume=frame)
     with pytest.raises(SpecError, match="another picture"):
-        gradients.smoothgrad(smooth, x, 1, spec, resume=gradients.saliency(smooth, x, 1))
+        attribution.smoothgrad(smooth, x, 1, spec, resume=attribution.saliency(smooth, x, 1))
     with pytest.raises(SpecError, match="more than the 5"):
-        gradients.smoothgrad(smooth, x, 1, SmoothGradSpec(n_samples=5), resume=frame)
+        attribution.smoothgrad(smooth, x, 1, SmoothGradSpec(n_samples=5), resume=frame)

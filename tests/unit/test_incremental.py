@@ -7,10 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from convis_core import graph, incremental, lanes, models
+from convis_core import models
+from convis_core.engines import incremental
+from convis_core.engines.incremental.regions import Slide
 from convis_core.errors import SpecError
-from convis_core.incremental.regions import Slide
 from convis_core.models import LoadedModel
+from convis_core.network import fast
+from convis_core.runtime import lanes
 
 SIZE = 224
 SMALL = [spec.id for spec in models.MODELS if spec.id != "vgg16"]
@@ -56,7 +59,7 @@ def test_logits_equal_those_of_full_passes(model: LoadedModel, window: int, stri
     base = one_thread(lambda: incremental.prepare(model, x))
     ours = one_thread(lambda: incremental.logits(base, patches, tops, lefts))
     with torch.no_grad():
-        folded = graph.fast(model).module(whole.contiguous(memory_format=torch.channels_last))
+        folded = fast(model).module(whole.contiguous(memory_format=torch.channels_last))
         plain = model.module(whole)
     scale = float(plain.abs().max())
     # In SqueezeNet a window of 8 pixels moves the logits by 4e-4 of their scale: still forty times the bound.

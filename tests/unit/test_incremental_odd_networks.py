@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from convis_core import incremental, lanes, models
-from convis_core.incremental.steps import Kind
+from convis_core import models
+from convis_core.engines import incremental
+from convis_core.engines.incremental.steps import Kind
 from convis_core.models import LoadedModel
+from convis_core.runtime import lanes
 
 SIDE = 24
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from convis_core import _cores, lanes
 from convis_core.errors import SpecError
+from convis_core.runtime import cores, lanes
 
 WAIT = 20.0
 
@@ -484,7 +484,7 @@ def test_a_forked_child_has_lanes_of_its_own() -> None:
     done = run_script(
         """
 import os, signal
-from convis_core import lanes
+from convis_core.runtime import lanes
 assert sum(lanes.map(int, range(10))) == 45
 signal.alarm(60)  # of a child that hangs, nobody would be left to end it
 pid = os.fork()
@@ -511,7 +511,7 @@ def test_the_interpreter_ends_cleanly_while_lanes_compute() -> None:
         """
 import contextlib, threading, torch
 from concurrent.futures import CancelledError
-from convis_core import lanes
+from convis_core.runtime import lanes
 x, w = torch.randn(4, 64, 112, 112), torch.randn(64, 64, 3, 3)
 busy = threading.Barrier(3)
 def chunk(item):
@@ -534,16 +534,16 @@ busy.wait()
 
 def test_the_environment_sets_the_number_of_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONVIS_LANES", "3")
-    assert _cores.lane_count() == 3
+    assert cores.lane_count() == 3
     monkeypatch.delenv("CONVIS_LANES")
-    assert 1 <= _cores.lane_count() <= (os.cpu_count() or 1)
+    assert 1 <= cores.lane_count() <= (os.cpu_count() or 1)
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "two", "1.5"])
 def test_a_senseless_number_of_lanes_is_refused(monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
     monkeypatch.setenv("CONVIS_LANES", asked)
     with pytest.raises(SpecError, match="CONVIS_LANES"):
-        _cores.lane_count()
+        cores.lane_count()
 
 
 @pytest.mark.parametrize(
@@ -560,7 +560,7 @@ def test_a_containers_quota_is_read(tmp_path: Path, files: dict[str, str], quota
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert _cores.cpu_quota(tmp_path) == quota
+    assert cores.cpu_quota(tmp_path) == quota
 
 
 def test_the_module_has_one_pool_and_a_lane_uses_its_own(one: lanes.Lanes) -> None:

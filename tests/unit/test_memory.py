@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from convis_core import _memory
+from convis_core.runtime import memory
 
-pytestmark = pytest.mark.skipif(_memory._glibc() is None, reason="this C library cannot be told what to do")
+pytestmark = pytest.mark.skipif(memory._glibc() is None, reason="this C library cannot be told what to do")
 
 _COMPUTE = """
 import resource, sys, time
 import torch
-from convis_core import _memory, lanes
+from convis_core.runtime import lanes, memory
 
 def maps():
     kept = [torch.ones(4 * 2**20) for _ in range(12)]  # 16 MB each

@@ -9,9 +9,10 @@ import torch
 import torchvision.models as zoo
 from torch import nn
 
-from convis_core import gradients, graph, models, predict
+from convis_core import attribution, models
 from convis_core.errors import SpecError
 from convis_core.models import zoo as ours
+from convis_core.network import predict, record
 
 
 @pytest.fixture(scope="module", params=[spec.id for spec in models.MODELS])
@@ -23,7 +24,7 @@ def test_parameters_and_feature_layers_are_as_the_registry_says(random_model):
     spec = random_model.spec
     assert sum(parameter.numel() for parameter in random_model.module.parameters()) == spec.parameters
     x = torch.rand(1, 3, spec.input_size, spec.input_size)
-    outputs = graph.record(random_model, x, [*spec.feature_layers, spec.cam_layer])
+    outputs = record(random_model, x, [*spec.feature_layers, spec.cam_layer])
     assert all(value.dim() == 4 for value in outputs.values())
     sizes = [value.shape[-1] for value in outputs.values()]
     assert sizes == sorted(sizes, reverse=True), "layers are listed in order of execution"
@@ -94,7 +95,7 @@ def test_checkpoints_names_are_adapted(model_id: str):
 
 def test_the_embedded_network_is_the_real_one(lite0, chelsea):
     assert lite0.source is not None and lite0.source.stat().st_size == lite0.spec.weights.size_bytes
-    top = predict.predict(lite0, chelsea).top
+    top = predict(lite0, chelsea).top
     assert [score.name for score in top[:2]] == ["tiger cat", "Egyptian cat"]
 
 
@@ -108,7 +109,7 @@ def test_wrap_leaves_the_module_alone():
     assert own.training and own[1].inplace and all(parameter.requires_grad for parameter in own.parameters())
     assert all(torch.equal(before[name], value) for name, value in own.state_dict().items())
     assert torch.allclose(logits, own.eval()((x - 0.5) / 0.25), atol=1e-6)
-    assert predict.predict(model, x, top=9).top[0].name in ("cat", "dog")
+    assert predict(model, x, top=9).top[0].name in ("cat", "dog")
     assert model.spec.feature_layers == ("0", "1") and model.spec.cam_layer == "0"
 
 
@@ -117,7 +118,7 @@ def test_wrap_takes_a_single_layer():
     model = models.wrap(linear, input_size=2)
     assert model.categories == ("class 0", "class 1", "class 2")
     x = torch.rand(1, 3, 2, 2)
-    assert torch.allclose(gradients.saliency(model, x, 1).values.flatten(), linear[1].weight[1], atol=1e-7)
+    assert torch.allclose(attribution.saliency(model, x, 1).values.flatten(), linear[1].weight[1], atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -152,13 +153,13 @@ def test_two_threads_with_different_questions_get_the_answers_of_one(lite0, chel
     model = dataclasses.replace(lite0, module=copy.deepcopy(lite0.module).double())
     x = chelsea.double()
     targets = (282, 285)
-    alone = {target: gradients.saliency(model, x, target).values for target in targets}
+    alone = {target: attribution.saliency(model, x, target).values for target in targets}
     before = {name: value.clone() for name, value in model.module.state_dict().items()}
     wrong: list[int] = []
 
     def ask(target: int) -> None:
         for _ in range(50):
-            values = gradients.saliency(model, x, target).values
+            values = attribution.saliency(model, x, target).values
             if not torch.allclose(values, alone[target], rtol=1e-6, atol=1e-9):
                 wrong.append(target)
 

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from convis_core import models, occlusion, occlusion_order
+from convis_core import models, occlusion
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
+from convis_core.occlusion import order as occlusion_order
 from convis_core.results import OcclusionMap, OcclusionSpec
 
 SIDE, TARGET = 48, 2

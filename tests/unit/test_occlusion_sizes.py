@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from convis_core import models, occlusion, occlusion_sizes
+from convis_core import models, occlusion
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
+from convis_core.occlusion import sizes
 from convis_core.results import OcclusionMap, OcclusionSpec
 
 SIDE = 24
@@ -33,7 +34,7 @@ def single(model: LoadedModel, x: Tensor, spec: OcclusionSpec) -> OcclusionMap:
 
 
 def test_each_map_is_what_it_would_be_alone(model, x):
-    *_, last = occlusion_sizes.compare(model, x, 2, SPECS)
+    *_, last = sizes.compare(model, x, 2, SPECS)
     assert last.done == last.total == sum(found.total for found in last.maps)
     for found, spec in zip(last.maps, SPECS, strict=True):
         assert found.spec == spec
@@ -41,7 +42,7 @@ def test_each_map_is_what_it_would_be_alone(model, x):
 
 
 def test_every_frame_has_every_map_and_more_windows_than_the_one_before(model, x):
-    frames = list(occlusion_sizes.compare(model, x, 2, SPECS))
+    frames = list(sizes.compare(model, x, 2, SPECS))
     assert all(len(frame.maps) == len(SPECS) for frame in frames)
     assert all(frame.done == sum(found.done for found in frame.maps) for frame in frames)
     done = [frame.done for frame in frames]
@@ -57,8 +58,8 @@ def test_closing_the_comparison_closes_its_maps(model, x, monkeypatch):
         finally:
             closed.append(arguments[-1])
 
-    monkeypatch.setattr(occlusion_sizes, "occlusion", watched)
-    frames = occlusion_sizes.compare(model, x, 2, SPECS)
+    monkeypatch.setattr(sizes, "occlusion", watched)
+    frames = sizes.compare(model, x, 2, SPECS)
     next(frames)
     assert not closed
     frames.close()
@@ -67,9 +68,9 @@ def test_closing_the_comparison_closes_its_maps(model, x, monkeypatch):
 
 def test_a_comparison_of_nothing_is_refused(model, x):
     with pytest.raises(SpecError, match="nothing to compare"):
-        next(occlusion_sizes.compare(model, x, 2, ()))
+        next(sizes.compare(model, x, 2, ()))
 
 
 def test_a_window_larger_than_the_picture_is_refused(model, x):
     with pytest.raises(SpecError, match="larger than the picture"):
-        next(occlusion_sizes.compare(model, x, 2, (SPECS[0], OcclusionSpec(window=SIDE + 1))))
+        next(sizes.compare(model, x, 2, (SPECS[0], OcclusionSpec(window=SIDE + 1))))

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from convis_core import graph, models, operations, receptive
+from convis_core import models
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
+from convis_core.network import forward, operations, receptive, trace
 from convis_core.results.architecture import Box, ReceptiveField
 
 SIDE = 23
@@ -52,7 +53,7 @@ def touched(model: LoadedModel, layer: str, row: int, column: int) -> Box:
     """The slow twin: differentiate the cell and look which pixels it depends on."""
     generator = torch.Generator().manual_seed(1)
     x = torch.rand(1, 3, model.input_size, model.input_size, generator=generator).requires_grad_(True)
-    _, outputs = graph.forward(graph.trace(model), x, layers=[layer])
+    _, outputs = forward(trace(model), x, layers=[layer])
     cell = outputs[layer][0, :, row, column].sum()
     if not cell.requires_grad:
         return Box(0, 0, 0, 0)
@@ -64,7 +65,7 @@ def touched(model: LoadedModel, layer: str, row: int, column: int) -> Box:
 
 def cells(model: LoadedModel, layer: str) -> list[tuple[int, int]]:
     """Corners, the middle, and one beside the border."""
-    node = graph.trace(model).node(layer)
+    node = trace(model).node(layer)
     rows, columns = operations.grid(operations.shapes(model)[node])
     down = {0, min(1, rows - 1), rows // 2, rows - 1}
     return [(row, column) for row in down for column in {0, columns // 2, columns - 1}]
@@ -124,7 +125,7 @@ def test_boxes_through_chains_are_what_the_gradient_touches(
     side = 10 + accumulated([(dilation * (kernel - 1) + 1, stride) for kernel, stride, _, dilation in geometry])
     model = straight(*layers, side=side)
     last = str(len(layers) - 1)
-    rows, columns = operations.grid(operations.shapes(model)[graph.trace(model).node(last)])
+    rows, columns = operations.grid(operations.shapes(model)[trace(model).node(last)])
     row, column = round(where[0] * (rows - 1)), round(where[1] * (columns - 1))
     theirs = touched(model, last, row, column)
     ours = receptive.box(model, last, row, column)

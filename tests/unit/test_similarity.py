@@ -8,9 +8,10 @@ import torch
 from scipy import stats
 from skimage.metrics import structural_similarity as skimage_similarity
 
-from convis_core import baselines, images, models
+from convis_core import images, models
+from convis_core.attribution.similarity import correlation, rank_correlation, structural_similarity
 from convis_core.errors import SpecError
-from convis_core.similarity import correlation, rank_correlation, structural_similarity
+from convis_core.network import baselines
 
 
 @pytest.fixture

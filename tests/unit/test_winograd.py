@@ -7,9 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from convis_core import incremental, lanes, models, winograd
-from convis_core.incremental.kernels import channels_last
-from convis_core.incremental.regions import Slide
+from convis_core import models
+from convis_core.engines import incremental, winograd
+from convis_core.engines.incremental.kernels import channels_last
+from convis_core.engines.incremental.regions import Slide
+from convis_core.runtime import lanes
 
 TILES = [2, 4]
 PRECISION = {2: 2e-6, 4: 4e-6}

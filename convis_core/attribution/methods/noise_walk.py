@@ -1,0 +1,81 @@
+"""Why smooth? The derivative at one pixel, while the picture changes too little for the eye to see."""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from convis_core.attribution.methods.chunks import chunk_size, logit_gradients
+from convis_core.attribution.methods.smoothing import noise_scale, sample_noise
+from convis_core.errors import SpecError
+from convis_core.models import LoadedModel
+from convis_core.network.predict import check_picture, check_target
+from convis_core.results import NoiseWalk, NoiseWalkSpec, SmoothGradSpec
+from convis_core.runtime import lanes
+
+
+def derivative_along_noise(
+    model: LoadedModel, x: Tensor, target: int, pixel: tuple[int, int], spec: NoiseWalkSpec
+) -> Iterator[NoiseWalk]:
+    """The derivative of the class logit at one pixel as the picture moves from x to x + e, e being noise.
+
+    derivatives[k] = d logit_target / d pixel at x + t_k e, for t_k from 0 to 1. It leaps and changes its sign though
+    the pictures look the same: that is what SmoothGrad averages away.
+
+    Args:
+        model: the network.
+        x: pixels in [0, 1], float32 [1, 3, S, S].
+        target: index of the class.
+        pixel: (row, column) of the pixel, from 0.
+        spec: strength of the noise and number of points.
+
+    Returns:
+        An iterator of walks, each further than the one before; the last is complete.
+
+    Raises:
+        SpecError: when ``x``, ``target``, ``pixel`` or ``spec`` is out of range.
+
+    Smilkov et al., 2017 (arXiv:1706.03825), figure 2.
+    """
+    check_picture(model, x)
+    check_target(model, target)
+    row, column = pixel
+    side = x.shape[-1]
+    if not (0 <= row < side and 0 <= column < side):
+        raise SpecError(f"The pixel {pixel} is not in a picture of {side} x {side}.")
+    if spec.steps < 2:
+        raise SpecError(f"A walk has at least two points, not {spec.steps}.")
+    if not 0 <= spec.noise_level < float("inf"):
+        raise SpecError(f"The noise level is a share of the picture's range, from 0, not {spec.noise_level}.")
+    if not 0 <= spec.seed < 2**64:
+        raise SpecError(f"The seed is a whole number from 0 to 2^64 - 1, not {spec.seed}.")
+    return _frames(model, x.detach(), target, pixel, spec)
+
+
+def _frames(
+    model: LoadedModel, x: Tensor, target: int, pixel: tuple[int, int], spec: NoiseWalkSpec
+) -> Iterator[NoiseWalk]:
+    row, column = pixel
+    size = chunk_size(model)
+    noise = sample_noise(SmoothGradSpec(seed=spec.seed), 0, x.shape[-1])
+    shift = (noise_scale(x, spec.noise_level) * noise).to(x)
+    positions = torch.linspace(0, 1, spec.steps)
+
+    def differentiate(first: int) -> tuple[Tensor, Tensor, Tensor]:
+        pictures = x + positions[first : first + size].view(-1, 1, 1, 1).to(x) * shift
+        gradients, logits = logit_gradients(model, pictures, target)
+        # Of each picture's gradient three numbers are kept; the rest would be 58 MB for a walk of 96 points.
+        return gradients[:, :, row, column].float(), gradients.abs().flatten(1).amax(dim=1).float(), logits.float()
+
+    derivatives = torch.full((spec.steps, 3), torch.nan)
+    largest, logits = torch.full((spec.steps,), torch.nan), torch.full((spec.steps,), torch.nan)
+    noisy = (x + shift)[0].cpu().float()
+    done = 0
+    with contextlib.closing(lanes.map(differentiate, range(0, spec.steps, size))) as chunks:
+        for slopes, extremes, scores in chunks:
+            reached = slice(done, done + len(scores))
+            derivatives, largest, logits = derivatives.clone(), largest.clone(), logits.clone()
+            derivatives[reached], largest[reached], logits[reached] = slopes, extremes, scores
+            done += len(scores)
+            yield NoiseWalk(positions, derivatives, largest, logits, noisy, target, pixel, spec, done)

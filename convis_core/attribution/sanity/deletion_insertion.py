@@ -1,0 +1,136 @@
+"""Does the class go when the pixels go that an attribution calls important?"""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from convis_core import network
+from convis_core.errors import SpecError
+from convis_core.models import LoadedModel
+from convis_core.network.baselines import baseline
+from convis_core.network.predict import check_picture, check_target
+from convis_core.results import Attribution, DeletionInsertion, DeletionInsertionSpec
+from convis_core.runtime import lanes
+
+_PICTURES_IN_A_CHUNK = 4
+
+
+def deletion_insertion(
+    model: LoadedModel, x: Tensor, attribution: Attribution, spec: DeletionInsertionSpec
+) -> Iterator[DeletionInsertion]:
+    """The class probability while an attribution's most important pixels are deleted, and while they are inserted.
+
+    Deletion replaces a growing share of the picture by ``spec.deleted``, insertion builds the picture up from
+    ``spec.start``, both in the order of the attribution's magnitude. A good order makes the deletion curve fall early
+    (small area) and the insertion curve rise early (large area). The same is done in random orders, to compare with.
+
+    Scattered pixels and cells are a texture that no network was trained on, and it can destroy the class by itself.
+    So a random order is a fair opponent only of orders as scattered as itself: a smooth map, such as Grad-CAM's,
+    deletes one whole patch and may lose to it. Larger cells make the orders more alike, and random ones stronger.
+
+    Args:
+        model: the network.
+        x: pixels in [0, 1], float32 [1, 3, S, S].
+        attribution: what to test; its target is the class.
+        spec: how to delete and insert.
+
+    Returns:
+        An iterator of curves, ever more complete: the attribution's own first, then the random ones.
+
+    Raises:
+        SpecError: when ``x`` or ``spec`` is out of range, or the attribution is of another size or not finite.
+
+    Petsiuk, Das and Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box Models", 2018
+    (arXiv:1806.07421).
+    """
+    check_picture(model, x)
+    check_target(model, attribution.target)
+    side = x.shape[-1]
+    if not 1 <= spec.cell <= side:
+        raise SpecError(f"A cell has a side of 1 to {side} pixels, not {spec.cell}.")
+    cells = (-(-side // spec.cell)) ** 2
+    if not 1 <= spec.steps <= cells:
+        raise SpecError(f"The {cells} cells can be taken in 1 to {cells} steps, not {spec.steps}.")
+    if spec.random_orders < 0:
+        raise SpecError(f"The number of random orders cannot be {spec.random_orders}.")
+    magnitude = attribution.magnitude()
+    if tuple(magnitude.shape) != (side, side) or not bool(magnitude.isfinite().all()):
+        raise SpecError(f"The attribution must be finite and as large as the picture, {side} x {side}.")
+    ends = baseline(model, x, spec.deleted), baseline(model, x, spec.start)
+    return _frames(model, x.detach(), ends, attribution, spec)
+
+
+def _frames(
+    model: LoadedModel,
+    x: Tensor,
+    ends: tuple[Tensor, Tensor],
+    attribution: Attribution,
+    spec: DeletionInsertionSpec,
+) -> Iterator[DeletionInsertion]:
+    deleted, start = ends
+    side, points = x.shape[-1], spec.steps + 1
+    ranks = [_ranks(_cell_means(attribution.magnitude(), spec.cell))]
+    generator = torch.Generator().manual_seed(spec.seed)
+    ranks += [torch.randperm(ranks[0].numel(), generator=generator) for _ in range(spec.random_orders)]
+    # How many cells are taken at each point, in whole cells; the share of pixels follows from the mask itself.
+    taken = [round(step * ranks[0].numel() / spec.steps) for step in range(points)]
+    masks = [_over_the_picture(ranks[0] < count, spec.cell, side) for count in taken]
+    fractions = torch.stack([mask.float().mean() for mask in masks])
+    orders = len(ranks)
+    # Curve 2r is the deletion in order r, curve 2r + 1 the insertion.
+    curves = torch.full((2 * orders, points), torch.nan)
+    asked = [(curve, point) for curve in range(2 * orders) for point in range(points)]
+    module = network.fast(model).module
+
+    def look(first: int) -> Tensor:
+        pictures = []
+        for curve, point in asked[first : first + _PICTURES_IN_A_CHUNK]:
+            mask = _over_the_picture(ranks[curve // 2] < taken[point], spec.cell, side).to(x.device)
+            pictures.append(torch.where(mask, x, start) if curve % 2 else torch.where(mask, deleted, x))
+        batch = torch.cat(pictures).to(model.device, memory_format=torch.channels_last)
+        with torch.no_grad():
+            logits = module(batch)
+        return logits.softmax(dim=1)[:, attribution.target].float().cpu()
+
+    done = 0
+    with contextlib.closing(lanes.map(look, range(0, len(asked), _PICTURES_IN_A_CHUNK))) as chunks:
+        for probabilities in chunks:
+            curves = curves.clone()
+            curves.view(-1)[done : done + len(probabilities)] = probabilities
+            done += len(probabilities)
+            yield DeletionInsertion(
+                fractions=fractions,
+                deletion=curves[0],
+                insertion=curves[1],
+                random_deletion=curves[2::2],
+                random_insertion=curves[3::2],
+                target=attribution.target,
+                method=attribution.method,
+                spec=spec,
+                done=done,
+                total=len(asked),
+            )
+
+
+def _cell_means(magnitude: Tensor, cell: int) -> Tensor:
+    """The mean of each cell, row by row; cells at the far border may be smaller."""
+    return functional.avg_pool2d(
+        magnitude[None, None].double(), cell, ceil_mode=True, count_include_pad=False
+    ).flatten()
+
+
+def _ranks(importance: Tensor) -> Tensor:
+    """Place of each cell in the order, 0 for the most important; equals in the order of the picture."""
+    ranks = torch.empty(importance.numel(), dtype=torch.int64)
+    ranks[importance.argsort(descending=True, stable=True)] = torch.arange(importance.numel())
+    return ranks
+
+
+def _over_the_picture(cells: Tensor, cell: int, side: int) -> Tensor:
+    """A bool for each cell as a bool for each pixel, [S, S]."""
+    across = -(-side // cell)
+    grid = cells.view(across, across)
+    return grid.repeat_interleave(cell, dim=0).repeat_interleave(cell, dim=1)[:side, :side]

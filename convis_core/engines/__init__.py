@@ -1,0 +1,1 @@
+"""Fast ways to run a network: on crops, for gradients of the picture alone, with fewer multiplications."""

@@ -1,0 +1,352 @@
+"""The traced network as a list of steps that the engine can carry out on crops or on whole maps."""
+
+import math
+import threading
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, fx, nn
+
+from convis_core.engines.incremental import steps as stepwise
+from convis_core.engines.incremental.regions import Spans
+from convis_core.engines.incremental.steps import Kind, Step
+from convis_core.models import LoadedModel
+from convis_core.network import fast, operations
+from convis_core.network.operations import Operation
+from convis_core.results.architecture import Padding
+
+Shape: TypeAlias = tuple[int, ...]
+Sizes: TypeAlias = dict[fx.Node, torch.Size | None]
+Pair: TypeAlias = tuple[torch.Size, torch.Size]
+Margins: TypeAlias = dict[tuple[int, float], tuple[int, int, int, int]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """A step in its place.
+
+    Attributes:
+        name: the operation's name in the traced graph.
+        step: the operation.
+        inputs: indices of the steps that it reads.
+        shape: shape of its output for one picture; a map has three dimensions; None if it is no tensor.
+        spatial: whether it is known in crops.
+        value: of a constant, [1, ...].
+        uses: indices of the steps that read it.
+    """
+
+    name: str
+    step: Step
+    inputs: tuple[int, ...]
+    shape: tuple[int, ...] | None
+    spatial: bool
+    value: Any = None
+    uses: tuple[int, ...] = ()
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Height and width of its output map."""
+        return (0, 0) if self.shape is None else (self.shape[1], self.shape[2])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """A network as steps in order of execution.
+
+    Attributes:
+        steps: the steps; the last one gives the logits.
+        tail: index from which on everything is computed for many windows at once, because it reads large weights
+            and no maps.
+        crossing: the steps before the tail that it reads; the logits where there is no tail.
+        margins: (step, fill) -> (left, right, top, bottom) that its consumers read beyond the map.
+    """
+
+    steps: tuple[Placed, ...]
+    tail: int
+    crossing: tuple[int, ...]
+    margins: Margins
+
+
+_lock = threading.Lock()
+_programs: WeakKeyDictionary[LoadedModel, Program] = WeakKeyDictionary()
+
+
+def program(model: LoadedModel) -> Program:
+    """The model's program; made once per model and shared."""
+    with _lock:
+        if model not in _programs:
+            with torch.no_grad():
+                _programs[model] = _compile(model)
+        return _programs[model]
+
+
+def spans(network: Program, axis: int, positions: NDArray[np.int64], window: int) -> list[Spans | None]:
+    """What windows at these positions can change, along one axis, at every step that is known in crops.
+
+    Args:
+        network: the program.
+        axis: 0 for rows, 1 for columns.
+        positions: first row (column) of each window.
+        window: its height (width).
+    """
+    found: list[Spans | None] = []
+    for placed in network.steps:
+        found.append(_reach(placed, [found[index] for index in placed.inputs], axis))
+        if placed.step.kind is Kind.INPUT:
+            found[-1] = np.stack((positions, positions + window))
+    return found
+
+
+def _reach(placed: Placed, before: list[Spans | None], axis: int) -> Spans | None:
+    step = placed.step
+    changed = [span for span in before if span is not None]
+    if not placed.spatial or not changed:
+        return None
+    if step.kind is Kind.SLIDING and step.slides is not None:
+        slide = step.slides[axis]
+        reached = slide.projective(changed[0])
+        return reached if step.grain == 1 else _union([reached, slide.tiles(changed[0], step.grain)])
+    if step.kind is Kind.SHIFT:
+        return changed[0] + step.shift[axis]
+    return _union(changed)
+
+
+def _union(parts: list[Spans]) -> Spans:
+    """The least spans that hold all of these."""
+    if len(parts) == 1:
+        return parts[0]
+    return np.stack((np.min([lows for lows, _ in parts], axis=0), np.max([highs for _, highs in parts], axis=0)))
+
+
+def _compile(model: LoadedModel) -> Program:
+    traced = fast(model).module
+    sizes = _sizes(traced, model)
+    placed = _one_step(model, sizes) if _entangled(traced, sizes) else _Compiler(traced, sizes).steps()
+    uses = [[later for later, reader in enumerate(placed) if index in reader.inputs] for index in range(len(placed))]
+    steps = [replace(one, uses=tuple(readers)) for one, readers in zip(placed, uses, strict=True)]
+    tail = _tail(steps)
+    read = {index for one in steps[tail:] for index in one.inputs if index < tail}
+    crossing = tuple(sorted(index for index in read if steps[index].step.kind is not Kind.CONSTANT))
+    return Program(tuple(steps), tail, crossing or (len(steps) - 1,), _margins(steps))
+
+
+def _sizes(traced: fx.GraphModule, model: LoadedModel) -> Sizes:
+    """Shapes of all outputs; with an empty batch, which costs nothing, where the network accepts one."""
+    side = model.input_size
+    try:
+        return _Shapes(traced).of(torch.empty(0, 3, side, side, device=model.device))
+    except RuntimeError:  # some reshapings refuse an empty batch
+        return _Shapes(traced).of(torch.zeros(1, 3, side, side, device=model.device))
+
+
+def _known(sizes: Sizes) -> operations.Shapes:
+    return {node: tuple(size) for node, size in sizes.items() if size is not None}
+
+
+class _Shapes(fx.Interpreter):
+    """Notes the shape of every value; torch.fx asks for a subclass here."""
+
+    def of(self, x: Tensor) -> Sizes:
+        self.found: Sizes = {}
+        self.run(x)
+        return self.found
+
+    def run_node(self, n: fx.Node) -> Any:
+        result = super().run_node(n)
+        self.found[n] = result.shape if isinstance(result, Tensor) else None
+        return result.contiguous() if isinstance(result, Tensor) else result
+
+
+def _entangled(traced: fx.GraphModule, sizes: Sizes) -> bool:
+    """Whether an operation writes into a value that something else may read as well."""
+    for node in traced.graph.nodes:
+        if stepwise.mutates(node):
+            written = node.all_input_nodes[0]
+            operation = operations.read(written, traced, _known(sizes))
+            fresh = written.op == "call_module" or operation.kind in operations.CELLWISE
+            if len(written.users) > 1 or not fresh:
+                return True
+    return False
+
+
+def _one_step(model: LoadedModel, sizes: Sizes) -> list[Placed]:
+    """A network that is always computed as a whole."""
+    side = model.input_size
+    call = model.module.__call__
+    network = stepwise.whole(call, scratch=sum(math.prod(size[1:]) for size in _known(sizes).values()))
+    pixels = Placed("pixels", Step(Kind.INPUT, _same, _same), (), (3, side, side), spatial=True)
+    return [pixels, Placed("network", network, (0,), (len(model.categories),), spatial=False)]
+
+
+class _Compiler:
+    """Turns nodes into steps, one by one; it lives as long as that takes."""
+
+    def __init__(self, traced: fx.GraphModule, sizes: Sizes) -> None:
+        self._traced = traced
+        self._sizes = sizes
+        self._placed: list[Placed] = []
+        self._index: dict[fx.Node, int] = {}
+
+    def steps(self) -> list[Placed]:
+        """The steps in order; the last one gives the logits."""
+        for node in self._traced.graph.nodes:
+            if node.op == "output":
+                logits = self._index[node.args[0]]
+                if logits != len(self._placed) - 1:
+                    self._place(node.name, Step(Kind.WHOLE, _same, _same), (logits,), self._placed[logits].shape)
+            elif node not in self._index:  # an activation that its convolution took along is there already
+                self._index[node] = self._add(node)
+        return self._placed
+
+    def _place(self, name: str, step: Step, inputs: tuple[int, ...], shape: Shape | None, value: Any = None) -> int:
+        spatial = step.kind not in (Kind.CONSTANT, Kind.SHAPE, Kind.WHOLE)
+        self._placed.append(Placed(name, step, inputs, shape, spatial, value))
+        return len(self._placed) - 1
+
+    def _add(self, node: fx.Node) -> int:
+        shape = self._shape(node)
+        if node.op == "placeholder":
+            return self._place(node.name, Step(Kind.INPUT, _same, _same), (), shape)
+        if node.op == "get_attr":
+            value: Any = self._traced
+            for part in str(node.target).split("."):
+                value = getattr(value, part)
+            return self._constant(node.name, value)
+        layer = self._layer(node)
+        inputs = tuple(self._index[before] for before in node.all_input_nodes)
+        call = stepwise.generic(node, layer)
+        if all(self._placed[index].step.kind is Kind.CONSTANT for index in inputs):
+            return self._constant(node.name, call(*[self._placed[index].value for index in inputs]))
+        if stepwise.reads_no_values(node):
+            return self._place(node.name, Step(Kind.SHAPE, call, call), inputs, None)
+        if len(inputs) == 1:
+            return self._add_single(node, layer, inputs[0])
+        operation = operations.read(node, self._traced, _known(self._sizes))
+        if stepwise.is_merge(node, operation) and shape is not None and len(shape) == 3:
+            operands = [self._as_map(index, shape, operation) for index in inputs]
+            if None not in operands:
+                maps = tuple(index for index in operands if index is not None)
+                return self._place(node.name, Step(Kind.MERGE, call, call), maps, shape)
+        return self._place(node.name, stepwise.whole(call), inputs, shape)
+
+    def _add_single(self, node: fx.Node, layer: nn.Module | None, source: int) -> int:
+        before, after = self._sizes[node.all_input_nodes[0]], self._sizes[node]
+        call = stepwise.generic(node, layer)
+        if before is None or after is None:
+            return self._place(node.name, stepwise.whole(call), (source,), self._shape(node))
+        operation = operations.read(node, self._traced, _known(self._sizes))
+        if stepwise.is_identity(operation, (before, after)):
+            return source
+        if self._convolution_pads(node, layer, operation):
+            return source
+        step = None
+        if len(before) == len(after) == 4:
+            if operation.kind == operations.AVERAGE_POOL and self._placed[source].spatial:
+                return self._average(node, layer, operation, source)
+            step = self._convolution(node, layer, operation, (before, after))
+            step = step or stepwise.map_step(node, layer, operation, (before, after))
+        step = step or stepwise.linear(layer, before) or stepwise.whole(call)
+        if step.kind is not Kind.WHOLE and not self._placed[source].spatial:
+            per_picture = step.multiply_adds * after[2:].numel()
+            step = Step(Kind.WHOLE, step.whole, step.whole, multiply_adds=per_picture)
+        return self._place(node.name, step, (source,), self._shape(node))
+
+    def _convolution_pads(self, node: fx.Node, layer: nn.Module | None, operation: Operation) -> bool:
+        """Whether this is zero padding that the convolution behind it can do, and nobody else reads it."""
+        follower = next(iter(node.users)) if len(node.users) == 1 else None
+        if follower is None or not stepwise.pads_with_zeros(node, layer, operation):
+            return False
+        read = operations.read(follower, self._traced, _known(self._sizes))
+        return read.kind == operations.CONVOLUTION and isinstance(self._layer(follower), nn.Conv2d)
+
+    def _convolution(self, node: fx.Node, layer: nn.Module | None, operation: Operation, sizes: Pair) -> Step | None:
+        """The convolution, together with the activation behind it if nobody else reads what is between them."""
+        follower = next(iter(node.users)) if len(node.users) == 1 else None
+        fused = None if follower is None else stepwise.activation(follower, self._layer(follower))
+        padding = node.all_input_nodes[0]
+        if padding.op != "placeholder" and self._convolution_pads(*self._read(padding)):
+            before = self._sizes[padding.all_input_nodes[0]]
+            margins = [sum(pair) for pair in zip(operation.padding, self._read(padding)[2].padding, strict=True)]
+            operation = replace(operation, padding=Padding(*margins))
+            sizes = sizes if before is None else (before, sizes[1])
+        step = stepwise.convolution(layer, operation, sizes, fused)
+        if step is not None and fused is not None and follower is not None:
+            self._index[follower] = len(self._placed)
+        return step
+
+    def _average(self, node: fx.Node, layer: nn.Module | None, operation: Operation, source: int) -> int:
+        before, after = self._sizes[node.all_input_nodes[0]], self._sizes[node]
+        if before is None or after is None:
+            raise TypeError(f"The pooling {node.name} has no map.")
+        shape = tuple(after[1:])
+        step, divisors = stepwise.average_pool(node, layer, operation, (before, after))
+        pooled = self._place(node.name, step, (source,), shape)
+        if divisors is None:
+            return pooled
+        divisor = self._constant(f"{node.name}_divisors", divisors)
+        return self._place(f"{node.name}_mean", Step(Kind.MERGE, torch.div, torch.div), (pooled, divisor), shape)
+
+    def _constant(self, name: str, value: Any) -> int:
+        return self._place(name, Step(Kind.CONSTANT, _same, _same), (), None, value)
+
+    def _as_map(self, index: int, shape: Shape, operation: Operation) -> int | None:
+        """The step as an operand of a merge with an output of this shape, if it can be one."""
+        placed = self._placed[index]
+        joined = operation.kind == operations.CONCAT
+        if placed.spatial and placed.shape is not None:
+            return index if placed.shape[1:] == shape[1:] and (joined or placed.shape == shape) else None
+        if joined or not isinstance(placed.value, Tensor) or placed.step.kind is not Kind.CONSTANT:
+            return None
+        try:
+            return self._constant(placed.name, placed.value.broadcast_to((1, *shape)))
+        except RuntimeError:  # it widens the map
+            return None
+
+    def _read(self, node: fx.Node) -> tuple[fx.Node, nn.Module | None, Operation]:
+        return node, self._layer(node), operations.read(node, self._traced, _known(self._sizes))
+
+    def _layer(self, node: fx.Node) -> nn.Module | None:
+        return self._traced.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+    def _shape(self, node: fx.Node) -> Shape | None:
+        size = self._sizes[node]
+        return None if size is None else tuple(size[1:])
+
+
+def _tail(steps: list[Placed]) -> int:
+    """Where the first linear layer is, if from there on only tensors are read and nothing is known in crops."""
+    first = next((index for index, placed in enumerate(steps) if placed.step.heavy), len(steps))
+    behind = steps[first:]
+    sources = {index for placed in behind for index in placed.inputs if index < first}
+    clean = all(steps[index].shape is not None or steps[index].step.kind is Kind.CONSTANT for index in sources)
+    whole = all(placed.step.kind in (Kind.WHOLE, Kind.CONSTANT) for placed in behind)
+    return first if clean and whole else len(steps)
+
+
+def _margins(steps: list[Placed]) -> Margins:
+    margins: Margins = {}
+    for placed in steps:
+        for index in placed.inputs:
+            source = steps[index]
+            if placed.step.slides is not None and placed.step.kind is Kind.SLIDING:
+                rows, columns = placed.step.slides
+                if not (rows.is_trivial and columns.is_trivial):
+                    wanted = (columns.before, columns.after, rows.before, rows.after)
+                    before = margins.get((index, placed.step.fill), (0, 0, 0, 0))
+                    widest = [max(pair) for pair in zip(before, wanted, strict=True)]
+                    margins[index, placed.step.fill] = (widest[0], widest[1], widest[2], widest[3])
+            elif (
+                placed.step.kind in (Kind.MERGE, Kind.WHOLE)
+                and (source.spatial or placed.step.kind is Kind.MERGE)
+                and not any(step == index for step, _ in margins)
+            ):
+                margins[index, 0.0] = (0, 0, 0, 0)
+    return margins
+
+
+def _same(x: Any) -> Any:
+    return x

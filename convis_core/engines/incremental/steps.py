@@ -1,0 +1,359 @@
+"""What each operation of a traced network is to the engine: how regions pass through it, and how to carry it out."""
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional
+
+from convis_core.engines import winograd
+from convis_core.engines.incremental import kernels
+from convis_core.engines.incremental.kernels import Activation, Pair
+from convis_core.engines.incremental.regions import Slide
+from convis_core.network import operations
+from convis_core.network.operations import Operation
+
+
+class Kind(Enum):
+    """How a region passes through an operation."""
+
+    INPUT = "input"  # the picture
+    CONSTANT = "constant"  # does not depend on the picture
+    POINTWISE = "pointwise"  # each position by itself: the same region
+    SLIDING = "sliding"  # convolution, pooling: the projective field
+    SHIFT = "shift"  # padding: the same region elsewhere
+    MERGE = "merge"  # sum, concatenation: the union
+    SHAPE = "shape"  # asks for a size and reads no values
+    WHOLE = "whole"  # everything else: computed on whole maps
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One operation of the network.
+
+    Attributes:
+        kind: how regions pass through it.
+        whole: its value from whole maps.
+        crop: its value from crops; of a sliding operation, from crops with everything it reads around them.
+        slides: how it reads rows and columns.
+        shift: rows above and columns to the left that padding adds.
+        fill: what a sliding operation reads beyond the map.
+        multiply_adds: per position of the output map, as one counts them; of a whole operation, per picture.
+        share: of these, what is carried out.
+        grain: crops of its output begin at multiples of this.
+        heavy: whether it reads more weights than it is given values, so that it wants large batches.
+        scratch: numbers per picture that it needs besides its inputs and its output.
+    """
+
+    kind: Kind
+    whole: Callable[..., Any]
+    crop: Callable[..., Any]
+    slides: tuple[Slide, Slide] | None = None
+    shift: Pair = (0, 0)
+    fill: float = 0.0
+    multiply_adds: int = 0
+    share: float = 1.0
+    grain: int = 1
+    heavy: bool = False
+    scratch: int = 0
+
+
+_SMALL_MAP = 8  # positions along one axis
+
+Sizes = tuple[torch.Size, torch.Size]
+"""Shapes of an operation's input and output."""
+
+_POINTWISE_LAYERS = (
+    nn.Softmax2d,
+    nn.SELU,
+    nn.CELU,
+    nn.LogSigmoid,
+    nn.Tanhshrink,
+    nn.Hardshrink,
+    nn.Softshrink,
+    nn.Softsign,
+    nn.Threshold,
+)
+_POINTWISE_NAMES = frozenset(
+    {
+        "relu6",
+        "hardtanh",
+        "elu",
+        "selu",
+        "celu",
+        "mish",
+        "logsigmoid",
+        "softplus",
+        "softsign",
+        "threshold",
+        "abs",
+        "neg",
+        "exp",
+        "log",
+        "log1p",
+        "expm1",
+        "sqrt",
+        "rsqrt",
+        "square",
+        "reciprocal",
+        "sin",
+        "cos",
+        "erf",
+        "floor",
+        "ceil",
+        "round",
+        "sign",
+        "clip",
+        "clamp_min",
+        "clamp_max",
+        "pow",
+        "rsub",
+    }
+)
+_IN_PLACE = {
+    operator.iadd: operator.add,
+    operator.isub: operator.sub,
+    operator.imul: operator.mul,
+    operator.itruediv: operator.truediv,
+}
+_HOMES = ("torch", "torch.nn.functional", "torch._C._nn", "_operator")
+_MERGES = (operations.ADD, operations.CONCAT, operations.ARITHMETIC)
+
+
+def called(node: fx.Node) -> str:
+    """Name of the function or method that a node calls, if it is one of torch's or Python's; else empty."""
+    if node.op == "call_method":
+        return str(node.target)
+    if node.op != "call_function" or getattr(node.target, "__module__", None) not in _HOMES:
+        return ""
+    return str(getattr(node.target, "__name__", ""))
+
+
+def mutates(node: fx.Node) -> bool:
+    """Whether an operation writes into its first argument."""
+    name = called(node)
+    return (name.endswith("_") and not name.endswith("__")) or node.target in _IN_PLACE or "out" in node.kwargs
+
+
+def generic(node: fx.Node, layer: nn.Module | None) -> Callable[..., Any]:
+    """The operation as a function of the values of its input nodes, never in place."""
+    inputs = node.all_input_nodes
+    target: Any = _IN_PLACE.get(node.target, node.target)  # type: ignore[arg-type]
+    spoils = mutates(node) and target is node.target
+
+    def compute(*values: Any) -> Any:
+        known = dict(zip(inputs, values, strict=True))
+        args: Any = fx.map_arg(node.args, known.__getitem__)
+        kwargs: Any = fx.map_arg(node.kwargs, known.__getitem__)
+        if spoils:
+            args = (args[0].clone(), *args[1:])
+        if layer is not None:
+            return layer(*args, **kwargs)
+        if node.op == "call_method":
+            return getattr(args[0], target)(*args[1:], **kwargs)
+        return target(*args, **kwargs)
+
+    return compute
+
+
+def whole(call: Callable[..., Any], *, scratch: int = 0) -> Step:
+    """An operation of which nothing is known."""
+
+    def ordered(*values: Any) -> Any:
+        # Maps are kept channels last, where ``view`` refuses what it does to a map in torch's usual order.
+        return call(*[value.contiguous() if isinstance(value, Tensor) else value for value in values])
+
+    return Step(Kind.WHOLE, ordered, ordered, scratch=scratch)
+
+
+def is_identity(operation: Operation, sizes: Sizes) -> bool:
+    """Whether an operation hands on what it is given.
+
+    Dropout of a network that no longer learns; the concatenation of a single map, which DenseNet has; pooling to
+    the size that is there already, which VGG has.
+    """
+    if operation.kind in (operations.DROPOUT, operations.IDENTITY):
+        return True
+    return operation.kind in (operations.ADAPTIVE_AVERAGE_POOL, operations.CONCAT) and sizes[0] == sizes[1]
+
+
+def is_pointwise(node: fx.Node, layer: nn.Module | None, operation: Operation) -> bool:
+    """Whether an operation with one input treats every position of a map by itself, and all alike."""
+    if isinstance(layer, nn.BatchNorm2d):
+        return layer.running_mean is not None
+    if isinstance(layer, _POINTWISE_LAYERS):
+        return True
+    return (
+        operation.kind in operations.CELLWISE
+        or (layer is None and called(node).rstrip("_") in _POINTWISE_NAMES)
+        or node.target in _IN_PLACE
+    )
+
+
+def is_merge(node: fx.Node, operation: Operation) -> bool:
+    """Whether an operation joins maps position by position: arithmetic, or concatenation of channels."""
+    return operation.kind in _MERGES or node.target in _IN_PLACE or called(node) in ("maximum", "minimum")
+
+
+def pads_with_zeros(node: fx.Node, layer: nn.Module | None, operation: Operation) -> bool:
+    """Whether an operation lays zeros around a map."""
+    if operation.kind != operations.PAD or min(operation.padding) < 0:
+        return False
+    value = layer.value if isinstance(layer, nn.ConstantPad2d) else node.kwargs.get("value")
+    return not value and len(node.args) < 4
+
+
+def reads_no_values(node: fx.Node) -> bool:
+    """Whether an operation asks a tensor for nothing but its size or kind."""
+    if node.op == "call_function" and node.target is getattr:
+        return node.args[1] in ("shape", "ndim", "device", "dtype")
+    return called(node) in ("size", "dim")
+
+
+def activation(node: fx.Node, layer: nn.Module | None) -> Activation | None:
+    """The activation that a node applies, if a convolution could do it on its way."""
+    if isinstance(layer, nn.Hardtanh):  # ReLU6 is one
+        return Activation(float(layer.min_val), float(layer.max_val))
+    name = called(node) if len(node.args) == 1 and not set(node.kwargs) - {"inplace"} else ""
+    if isinstance(layer, nn.ReLU) or name in ("relu", "relu_"):
+        return Activation(0.0, None)
+    return Activation(0.0, 6.0) if name == "relu6" else None
+
+
+def map_step(node: fx.Node, layer: nn.Module | None, operation: Operation, sizes: Sizes) -> Step | None:
+    """An operation from a map to a map through which regions pass; None for anything else.
+
+    Convolutions and average pooling have functions of their own.
+    """
+    call = generic(node, layer)
+    if is_pointwise(node, layer, operation):
+        return Step(Kind.POINTWISE, call, call)
+    if operation.kind == operations.MAX_POOL:
+        return Step(
+            Kind.SLIDING,
+            call,
+            lambda x: functional.max_pool2d(x, operation.kernel, operation.stride, 0, operation.dilation),
+            slides=_slides(operation, sizes),
+            fill=float("-inf"),
+        )
+    if operation.kind == operations.ADAPTIVE_AVERAGE_POOL:
+        return _adaptive_average_pool(call, sizes)
+    if operation.kind == operations.PAD and min(operation.padding) >= 0:
+        return Step(Kind.SHIFT, call, lambda x: x, shift=(operation.padding.top, operation.padding.left))
+    return None
+
+
+def convolution(layer: nn.Module | None, operation: Operation, sizes: Sizes, fused: Activation | None) -> Step | None:
+    """A convolution of maps with zero padding, and the activation behind it; None for anything else."""
+    if not isinstance(layer, nn.Conv2d) or operation.kind != operations.CONVOLUTION:
+        return None
+    bias = None if layer.bias is None else layer.bias.detach()
+    height, width = sizes[1][2:]
+    # A change spreads to whole tiles. With large ones it would soon be everywhere, except where it is already.
+    largest = 2 if max(height, width) > _SMALL_MAP else 4
+    known = winograd.suits(layer) and kernels.packs(layer.weight)
+    tile = winograd.tile_for((layer.in_channels, layer.out_channels), (height, width), largest) if known else 0
+    if tile:
+        call = _tiled(winograd.filters_of(layer, tile), bias, fused)
+    else:
+        geometry = (operation.stride, operation.dilation, operation.groups)
+        call = kernels.convolution(layer.weight.detach(), bias, geometry, fused)
+    top, bottom, left, right = operation.padding
+    down, across = min(top, bottom), min(left, right)
+    # "same" with an even kernel pads one more after than before, and TensorFlow does so with every stride of 2.
+    lopsided = (left - across, right - across, top - down, bottom - down)
+
+    def whole(x: Tensor) -> Tensor:
+        padded = functional.pad(x, lopsided) if any(lopsided) else x
+        return call(kernels.channels_last(padded), (down, across))
+
+    return Step(
+        Kind.SLIDING,
+        whole,
+        lambda x: call(x, (0, 0)),
+        slides=_slides(operation, sizes),
+        multiply_adds=layer.weight.numel(),
+        share=winograd.share((height, width), tile) if tile else 1.0,
+        grain=tile or 1,
+    )
+
+
+def _tiled(
+    filters: winograd.Filters, bias: Tensor | None, fused: Activation | None
+) -> Callable[[Tensor, Pair], Tensor]:
+    bounds = None if fused is None else (fused.low, fused.high)
+
+    def tiled_convolution(x: Tensor, padding: Pair) -> Tensor:
+        return winograd.convolve(x, filters, padding, bias, bounds)
+
+    return tiled_convolution
+
+
+def average_pool(
+    node: fx.Node, layer: nn.Module | None, operation: Operation, sizes: Sizes
+) -> tuple[Step, Tensor | None]:
+    """Average pooling of maps.
+
+    Near a border the divisor depends on the position (padding not counted, ceil_mode). Then the step sums, and
+    the divisors [1, 1, H, W] are returned with it.
+    """
+    call, slides = generic(node, layer), _slides(operation, sizes)
+    kernel, stride = operation.kernel, operation.stride
+    if not any(operation.padding) and not any(slide.after for slide in slides) and not _overridden(node, layer):
+        return Step(Kind.SLIDING, call, lambda x: functional.avg_pool2d(x, kernel, stride), slides=slides), None
+
+    def sums(x: Tensor) -> Tensor:
+        return functional.avg_pool2d(x, kernel, stride, divisor_override=1)
+
+    rows, columns = slides
+    margins = (columns.before, columns.after, rows.before, rows.after)
+    ones = torch.ones(1, 1, *sizes[0][2:])
+    divisors = sums(functional.pad(ones, margins)) / call(ones)
+    return Step(Kind.SLIDING, lambda x: sums(functional.pad(x, margins)), sums, slides=slides), divisors.round()
+
+
+def linear(layer: nn.Module | None, size: torch.Size) -> Step | None:
+    """A linear layer; None for anything else."""
+    if not isinstance(layer, nn.Linear):
+        return None
+    call = kernels.linear(layer.weight.detach(), None if layer.bias is None else layer.bias.detach())
+    per_picture = layer.weight.numel() * size[1:-1].numel()
+    return Step(Kind.WHOLE, call, call, multiply_adds=per_picture, heavy=True)
+
+
+def _adaptive_average_pool(call: Callable[..., Any], sizes: Sizes) -> Step | None:
+    (height, width), (rows, columns) = sizes[0][2:], sizes[1][2:]
+    if height % rows or width % columns:
+        return None
+    down, across = height // rows, width // columns
+    slides = (Slide(down, down, 0, 1, height, rows), Slide(across, across, 0, 1, width, columns))
+
+    def crop(x: Tensor) -> Tensor:
+        return functional.adaptive_avg_pool2d(x, (x.shape[2] // down, x.shape[3] // across))
+
+    return Step(Kind.SLIDING, call, crop, slides=slides)
+
+
+def _overridden(node: fx.Node, layer: nn.Module | None) -> bool:
+    override = node.kwargs.get("divisor_override") if layer is None else getattr(layer, "divisor_override", None)
+    return override is not None or (layer is None and len(node.args) > 6)
+
+
+def _slides(operation: Operation, sizes: Sizes) -> tuple[Slide, Slide]:
+    before = (operation.padding.top, operation.padding.left)
+    rows, columns = (
+        Slide(
+            operation.kernel[axis],
+            operation.stride[axis],
+            before[axis],
+            operation.dilation[axis],
+            sizes[0][2 + axis],
+            sizes[1][2 + axis],
+        )
+        for axis in (0, 1)
+    )
+    return rows, columns

@@ -1,0 +1,215 @@
+"""What the lean network is made of: convolutions and poolings that keep only what the picture's gradient needs."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from convis_core.engines import winograd
+
+FUSES = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+"""Whether oneDNN's fused operations, those that torch.compile uses, are there; without them it goes in steps."""
+
+_LARGE_LAYER = 500e6
+"""Multiply-adds from which on a convolution is worth the large tile, which rounds twice as much as the direct sum:
+what lies so near to an activation's bound that rounding pushes it over has another gradient."""
+
+
+class Block(nn.Module):
+    """A convolution with the padding before it and the activation after it.
+
+    Attributes:
+        light: whether it takes little arithmetic, being 1x1 or in groups.
+        ceiling: where the activation saturates, inf for ReLU; None for no activation.
+        forgets: whether the max pooling behind it says where the activation was cut off.
+        owns_gradient: whether the gradient that arrives is read by nobody else and may be overwritten.
+    """
+
+    def __init__(
+        self, layer: nn.Conv2d, *, pad: nn.ZeroPad2d | None, ceiling: float | None, forgets: bool, owns_gradient: bool
+    ):
+        super().__init__()
+        weight = layer.weight.detach()
+        padding: tuple[int, int] = layer.padding  # type: ignore[assignment]  # not in words: see _is_plain
+        if pad is not None:
+            weight, padding = padding_inside(weight, pad)
+        self.weight, self.padding, self.bias = weight, padding, layer.bias
+        self.stride, self.dilation, self.groups = layer.stride, layer.dilation, layer.groups
+        self.ceiling, self.forgets, self.owns_gradient = ceiling, forgets, owns_gradient
+        self.bounds = None if ceiling is None else (0.0, None if ceiling == math.inf else ceiling)
+        plain = (self.stride, self.padding, self.groups) == ((1, 1), (0, 0), 1)
+        self.matrix = weight[:, :, 0, 0] if plain and weight.shape[2:] == (1, 1) else None
+        self.light = self.matrix is not None or self.groups > 1
+        self._transformed: Callable[[int], winograd.Filters] | None = None
+        if FUSES and winograd.suits(layer):
+            self._transformed = partial(winograd.filters_of, layer)
+
+    def filters(self, x: Tensor) -> winograd.Filters | None:
+        """The weights in the domain in which this input is convolved with fewer multiplications, if there is one."""
+        if self._transformed is None or x.dtype != torch.float32:
+            return None
+        down, across = self.padding
+        size = (x.shape[2] + 2 * down - 2, x.shape[3] + 2 * across - 2)
+        largest = 4 if size[0] * size[1] * self.weight.numel() >= _LARGE_LAYER else 2
+        tile = winograd.tile_for((self.weight.shape[1], self.weight.shape[0]), size, largest)
+        return self._transformed(tile) if tile else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.light and len(x) == 1 and x.requires_grad:
+            # For one picture it is done so soon that lanes would wait for each other's turn with Python's lock, which
+            # a function of ours needs on the way back, and torch's own do not.
+            return in_steps(x, self)
+        y: Tensor = _Convolve.apply(x, self)
+        return y
+
+
+class _Convolve(torch.autograd.Function):
+    """Carries out a block; of all that passes through, only the activation's output is kept."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, block: Block) -> Tensor:
+        ctx.block, ctx.shape, ctx.filters = block, x.shape, block.filters(x)
+        if ctx.filters is not None:
+            y = winograd.convolve(x, ctx.filters, block.padding, block.bias, block.bounds)
+        else:
+            y = fused(x, block) if FUSES and x.dtype == torch.float32 else in_steps(x, block)
+        if block.ceiling is not None and not block.forgets:
+            ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        block: Block = ctx.block
+        if ctx.saved_tensors:
+            (y,) = ctx.saved_tensors
+            room = gradient if block.owns_gradient and gradient.stride() == y.stride() else torch.empty_like(y)
+            gradient = _where_not_cut_off(gradient, y, block.ceiling, room)
+        if block.matrix is not None:
+            return _maps(_rows(gradient) @ block.matrix, ctx.shape), None
+        if ctx.filters is not None:
+            return winograd.gradient_by_input(gradient, ctx.filters, block.padding), None
+        # Of the input only the shape is asked; the memory of this stand-in is never touched.
+        unseen = torch.empty(ctx.shape, dtype=gradient.dtype, memory_format=torch.channels_last)
+        by_input, _, _ = torch.ops.aten.convolution_backward.default(
+            gradient,
+            unseen,
+            block.weight,
+            None,
+            block.stride,
+            block.padding,
+            block.dilation,
+            False,
+            (0, 0),
+            block.groups,
+            (True, False, False),
+        )
+        return by_input, None
+
+
+class Pool(nn.Module):
+    """A max pooling.
+
+    Attributes:
+        geometry: kernel, stride, padding, dilation and ceil_mode.
+        ceiling: of the activation before it, if that is remembered here.
+    """
+
+    def __init__(self, layer: nn.MaxPool2d, ceiling: float | None):
+        super().__init__()
+        lengths = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+        self.geometry = (*(_pair(length) for length in lengths), layer.ceil_mode)
+        self.ceiling = ceiling
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = _PoolMaxima.apply(x, self)
+        return y
+
+
+class _PoolMaxima(torch.autograd.Function):
+    """Carries out a max pooling; only the maxima and their places are kept."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, pool: Pool) -> Tensor:
+        y, places = torch.ops.aten.max_pool2d_with_indices.default(x, *pool.geometry)
+        ctx.pool, ctx.shape = pool, x.shape
+        ctx.save_for_backward(places.int(), *([] if pool.ceiling is None else [y]))  # half the bytes of torch's own
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        places, *maxima = ctx.saved_tensors
+        for y in maxima:
+            gradient = _where_not_cut_off(gradient, y, ctx.pool.ceiling, torch.empty_like(y))
+        unseen = torch.empty(ctx.shape, dtype=gradient.dtype, memory_format=torch.channels_last)
+        by_input = torch.ops.aten.max_pool2d_with_indices_backward.default(
+            gradient, unseen, *ctx.pool.geometry, places.long()
+        )
+        return by_input, None
+
+
+def _where_not_cut_off(gradient: Tensor, y: Tensor, ceiling: float | None, room: Tensor) -> Tensor:
+    """The gradient behind an activation with output y; one at a bound tells of an input there or beyond: zero."""
+    found: Tensor = torch.ops.aten.hardtanh_backward.grad_input(gradient, y, 0, ceiling, grad_input=room)
+    return found
+
+
+def _pair(value: int | tuple[int, int]) -> list[int]:
+    return [value, value] if isinstance(value, int) else list(value)
+
+
+def in_steps(x: Tensor, block: Block) -> Tensor:
+    if block.matrix is None:
+        y = functional.conv2d(x, block.weight, block.bias, block.stride, block.padding, block.dilation, block.groups)
+    elif block.bias is None:
+        y = _rows(x) @ block.matrix.t()
+    else:
+        y = torch.addmm(block.bias, _rows(x), block.matrix.t())
+    # In place, for the convolution's output has no other reader; of the second torch makes a copy before, for itself.
+    if block.ceiling == math.inf:
+        y = y.relu_()
+    elif block.ceiling is not None:
+        y = functional.hardtanh_(y, 0.0, block.ceiling)
+    return y if block.matrix is None else _maps(y, x.shape)
+
+
+def fused(x: Tensor, block: Block) -> Tensor:
+    """The same in one operation of oneDNN, which adds the bias and activates while the product is at hand."""
+    if block.ceiling is None:
+        activation: tuple[str, list[float]] = "none", []
+    elif block.ceiling == math.inf:
+        activation = "relu", []
+    else:
+        activation = "hardtanh", [0.0, block.ceiling]
+    if block.matrix is not None:
+        rows = torch.ops.mkldnn._linear_pointwise.default(_rows(x), block.matrix, block.bias, *activation, "")
+        return _maps(rows, x.shape)
+    y: Tensor = torch.ops.mkldnn._convolution_pointwise.default(
+        x, block.weight, block.bias, block.padding, block.stride, block.dilation, block.groups, *activation, ""
+    )
+    return y
+
+
+def _rows(maps: Tensor) -> Tensor:
+    """[N, C, H, W] as [N * H * W, C]; no copy when the order is channels last."""
+    return maps.permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def _maps(rows: Tensor, like: torch.Size) -> Tensor:
+    """[N * H * W, C] as [N, C, H, W] in channels-last order."""
+    return rows.view(like[0], like[2], like[3], -1).permute(0, 3, 1, 2)
+
+
+def padding_inside(weight: Tensor, pad: nn.ZeroPad2d) -> tuple[Tensor, tuple[int, int]]:
+    """A kernel and an even padding that together do what an uneven padding before the kernel did.
+
+    Padding p on every side moves each window p - before further out; as many zeros at the front of the kernel, and
+    p - after at its end, put its weights back where they were.
+    """
+    left, right, top, bottom = pad.padding
+    across, down = max(left, right), max(top, bottom)
+    zeros = (across - left, across - right, down - top, down - bottom)
+    return functional.pad(weight, zeros).contiguous(memory_format=torch.channels_last), (down, across)

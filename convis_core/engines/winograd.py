@@ -1,0 +1,311 @@
+"""3x3 convolutions with fewer multiplications: Winograd's minimal filtering F(m x m, 3 x 3).
+
+A tile of m x m outputs reads n x n inputs, n = m + 2. Directly it takes 9 m^2 multiplications a channel, in a
+transformed domain n^2: 16 instead of 36 for m = 2, 36 instead of 144 for m = 4. With a filter g, inputs d and outputs Y
+
+    Y = A^T [(G g G^T) * (B^T d B)] A,
+
+where * multiplies element by element. Summed over channels that is n^2 products of matrices, [tiles, I] by [I, O].
+
+**Where the matrices come from.** Along one axis, m outputs of a filter of 3 are the transpose of multiplying a
+polynomial of degree 2 with one of degree m - 1, and a product of degree n - 1 is determined by its values at n points
+(Toom and Cook). For the points p_0 .. p_{n-2} and infinity, and N_i the product of all p_i - p_j,
+
+    G[i] = (1, p_i, p_i^2) / N_i
+    A^T[:, i] = (1, p_i, .., p_i^(m-1))
+    B^T[i] = the coefficients of prod_{j != i} (x - p_j)
+
+and for infinity the highest coefficients, and the product over all j. It is the same sum written otherwise and differs
+by rounding alone. How much depends on the points: 0, +-1 for m = 2 round better than the direct sum; for m = 4 the
+usual 0, +-1, +-2 round about four times worse than it, and 0, +-2/3, +-3/2 twice.
+
+**The way back.** The gradient by the input is a convolution with the filter turned round. A polynomial turned round
+has at p the value p^2 times that of the original at 1/p. Both sets of points hold with each point its inverse (0 and
+infinity are each other's), so the same transformed filters serve: only the rows of B^T and the columns of A^T change
+places, and the latter their scale.
+
+**The same bits.** An output's rounding depends on its place within its tile, and on all inputs of the tile but the
+first and the last, which enter the first and the last output alone. Tiles begin at multiples of m of what is computed;
+a crop that begins at a multiple of m of the map therefore has the same bits as the map, if its last tiles are whole,
+lack one output only, or end with the map.
+
+Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016 (arXiv:1509.09308); on the points,
+Barabasz, Anderson, Soodhalter and Gregg, "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep
+Neural Networks", ACM TOMS 2020 (arXiv:1803.10986).
+"""
+
+import threading
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from convis_core.runtime.memory import Scratch
+
+FEWEST_ROWS = 16
+"""From here on, MKL's matrix product sums a row alike whatever the others."""
+
+NUMBER_SECONDS = 0.9e-9
+"""What transforming costs one core of a fast machine, for every number in the transformed domain."""
+
+_TAPS = 3
+_POINTS = {
+    2: [Fraction(0), Fraction(1), Fraction(-1)],
+    4: [Fraction(0), Fraction(2, 3), Fraction(-2, 3), Fraction(3, 2), Fraction(-3, 2)],
+}
+_MULTIPLY_ADDS = 90e9  # of one core of that machine in a second
+_LEAST_GAIN = 1.2  # so many times faster than the direct sum, or it is not worth the memory
+_LARGE_TILE_GAIN = 1.5  # and of the large tile over the small one, for its filters are more than twice as large
+_ROWS = 160  # tiles in one matrix product: enough for MKL's full pace, few enough for a core's cache
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filters:
+    """A layer's weights in the transformed domain.
+
+    Attributes:
+        values: [n * n, I, O].
+        tile: rows and columns of outputs that are computed together, m.
+    """
+
+    values: Tensor
+    tile: int
+
+
+class _Transforms(NamedTuple):
+    """Both axes in one matrix: of the inputs, [n * n, n * n], and of the products, [m * m, n * n]; and a zero."""
+
+    inputs: Tensor
+    products: Tensor
+    nothing: Tensor
+
+
+_first, _second = Scratch(), Scratch()
+_lock = threading.Lock()
+_made: WeakKeyDictionary[nn.Conv2d, dict[int, Filters]] = WeakKeyDictionary()
+
+
+def suits(layer: nn.Conv2d) -> bool:
+    """Whether a convolution can be computed so: 3x3, stride 1, no dilation, no groups, float32 on the CPU."""
+    plain = (layer.kernel_size, layer.stride, layer.dilation, layer.groups) == ((3, 3), (1, 1), (1, 1), 1)
+    return plain and layer.weight.device.type == "cpu" and layer.weight.dtype == torch.float32
+
+
+def tile_for(channels: Pair, size: Pair, largest: int = 4) -> int:
+    """The tile with which a convolution is computed fastest on one core, or 0 where the direct sum is as good.
+
+    Args:
+        channels: of its input and of its output.
+        size: height and width of its output.
+        largest: of the tiles that may be chosen, 2 or 4.
+    """
+    small, large = (_seconds(channels, size, tile) for tile in (2, 4))
+    # Crops have the map's length modulo the tile, so these lack one output at most, as the bits want it.
+    whole = all(length % 4 in (0, 3) for length in size)
+    best = 4 if whole and largest == 4 and large * _LARGE_TILE_GAIN <= small else 2
+    direct = size[0] * size[1] * channels[0] * channels[1] * _TAPS**2 / _MULTIPLY_ADDS
+    return best if (large if best == 4 else small) * _LEAST_GAIN <= direct else 0
+
+
+def share(size: Pair, tile: int) -> float:
+    """Multiplications of one output and channel for a map of this size, as a share of the direct sum's nine."""
+    return _numbers(size, tile) / (size[0] * size[1] * _TAPS**2)
+
+
+def filters_of(layer: nn.Conv2d, tile: int) -> Filters:
+    """A layer's weights in the transformed domain; made once per layer and tile, for they are large, and shared."""
+    with _lock:
+        made = _made.setdefault(layer, {})
+        if tile not in made:
+            made[tile] = transformed(layer.weight.detach(), tile)
+        return made[tile]
+
+
+def transformed(weight: Tensor, tile: int) -> Filters:
+    """Weights [O, I, 3, 3] in the transformed domain, for either direction."""
+    outputs, inputs = weight.shape[:2]
+    along = _matrices(tile)[1]
+    taps = weight.flatten(2)
+    values = torch.empty((tile + 2) ** 2, inputs, outputs)
+    for index, combination in enumerate(torch.kron(along, along)):  # one by one, for they are large
+        values[index] = (taps @ combination.float()).t()
+    return Filters(values, tile)
+
+
+def convolve(
+    x: Tensor,
+    filters: Filters,
+    padding: Pair,
+    bias: Tensor | None = None,
+    bounds: tuple[float, float | None] | None = None,
+) -> Tensor:
+    """A 3x3 convolution with stride 1, and the activation behind it.
+
+    Args:
+        x: float32 [N, I, H, W], fastest in channels-last order.
+        filters: of the layer.
+        padding: rows of zeros above and below, columns of zeros left and right.
+        bias: [O], or None.
+        bounds: what the activation clamps to, low and high, None for no upper bound; None for no activation.
+
+    Returns:
+        float32 [N, O, H + 2 padding - 2, W + 2 padding - 2] in channels-last order.
+    """
+    return _apply(x, filters.values, _forwards(filters.tile), filters.tile, padding, bias, bounds)
+
+
+def gradient_by_input(gradient: Tensor, filters: Filters, padding: Pair) -> Tensor:
+    """What arrives at a convolution's output, handed on to its input.
+
+    Args:
+        gradient: by the output, float32 [N, O, H, W].
+        filters: of the layer.
+        padding: of the layer: 0, 1 or 2 in each direction.
+
+    Returns:
+        By the input, float32 [N, I, H + 2 - 2 padding, W + 2 - 2 padding] in channels-last order.
+    """
+    around = (_TAPS - 1 - padding[0], _TAPS - 1 - padding[1])
+    values = filters.values.transpose(1, 2)
+    return _apply(gradient, values, _backwards(filters.tile), filters.tile, around, None, None)
+
+
+def _apply(
+    x: Tensor,
+    values: Tensor,
+    transforms: _Transforms,
+    tile: int,
+    padding: Pair,
+    bias: Tensor | None,
+    bounds: tuple[float, float | None] | None,
+) -> Tensor:
+    height, width = (x.shape[2 + axis] + 2 * padding[axis] - _TAPS + 1 for axis in (0, 1))
+    down, across = -(-height // tile), -(-width // tile)
+    sides = (padding[1], across * tile - width + padding[1])  # the last tiles may hang over the end
+    pixels = x.permute(0, 2, 3, 1)
+    y = torch.empty(len(x), height, width, values.shape[2])
+    some, band = max(1, _ROWS // (down * across)), max(1, _ROWS // across)
+    for first in range(0, len(x), some):
+        for top in range(0, down, band):
+            low = top * tile - padding[0]
+            high = low + min(band, down - top) * tile + _TAPS - 1
+            read = pixels[first : first + some, max(0, low) : high]
+            # A band at a time, so that it stays in the core's cache.
+            margins = (0, 0, *sides, max(0, -low), max(0, high - pixels.shape[1]))
+            written = y[first : first + some, top * tile : (top + band) * tile]
+            _compute(functional.pad(read, margins) if any(margins) else read, values, transforms, tile, bias, written)
+            if bounds is not None:
+                written.clamp_(*bounds)
+    return y.permute(0, 3, 1, 2)
+
+
+def _compute(
+    pixels: Tensor, values: Tensor, transforms: _Transforms, tile: int, bias: Tensor | None, y: Tensor
+) -> None:
+    """Pixels [N, tile * down + 2, tile * across + 2, I] to y [N, h, w, O], the part of the tiles that is wanted."""
+    count, rows, columns, inputs = pixels.shape
+    outputs, side = values.shape[2], tile + _TAPS - 1
+    down, across = (rows - _TAPS + 1) // tile, (columns - _TAPS + 1) // tile
+    tiles = count * down * across
+    # MKL sums a row alike only among enough others; what the additional rows hold does not matter.
+    many = max(tiles, FEWEST_ROWS)
+    # Each memory serves twice: what was gathered is not wanted any more when products are formed, nor what was
+    # transformed when they are summed.
+    size, sums = side * side * many, tile * tile * tiles * outputs
+    (here,) = _first.take((size * max(inputs, outputs),))
+    (there,) = _second.take((max(size * inputs, sums),))
+
+    at, right, below, channel = pixels.stride()[0], pixels.stride()[2], pixels.stride()[1], pixels.stride()[3]
+    overlapping = pixels.as_strided(
+        (side, side, count, down, across, inputs), (below, right, at, below * tile, right * tile, channel)
+    )
+    gathered = here[: side * side * tiles * inputs].view(side, side, count, down, across, inputs).copy_(overlapping)
+    changed = there[: size * inputs].view(side * side, many * inputs)
+    torch.mm(transforms.inputs, gathered.view(side * side, -1), out=changed[:, : tiles * inputs])
+
+    products = here[: size * outputs].view(side * side, many, outputs)
+    torch.bmm(changed.view(side * side, many, inputs), values, out=products)
+
+    summed = there[:sums].view(tile * tile, tiles * outputs)
+    torch.mm(transforms.products, products.view(side * side, -1)[:, : tiles * outputs], out=summed)
+    shift = transforms.nothing if bias is None else bias
+    if y.shape[1:3] == (down * tile, across * tile):
+        cells = summed.view(tile, tile, count, down, across, outputs).permute(2, 3, 0, 4, 1, 5)
+        torch.add(cells, shift, out=y.view(count, down, tile, across, tile, outputs))
+        return
+    for index, ragged in enumerate(summed.view(tile * tile, count, down, across, outputs)):
+        place = y[:, index // tile :: tile, index % tile :: tile]
+        torch.add(ragged[:, : place.shape[1], : place.shape[2]], shift, out=place)
+
+
+def _numbers(size: Pair, tile: int) -> int:
+    """Of one channel of a map, how many numbers it has in the transformed domain."""
+    return -(-size[0] // tile) * -(-size[1] // tile) * (tile + _TAPS - 1) ** 2
+
+
+def _seconds(channels: Pair, size: Pair, tile: int) -> float:
+    numbers = _numbers(size, tile)
+    return numbers * (channels[0] * channels[1] / _MULTIPLY_ADDS + sum(channels) * NUMBER_SECONDS)
+
+
+@cache
+def _matrices(tile: int) -> tuple[Tensor, Tensor, Tensor]:
+    """B^T [n, n], G [n, 3] and A^T [m, n] in double precision; the last of the n points is infinity."""
+    points = [float(point) for point in _POINTS[tile]]
+    inputs, filters, products = [], [], []
+    for point in points:
+        others = [other for other in points if other != point]
+        scale = float(_polynomial(others) @ _powers(point, len(points)))
+        inputs.append(functional.pad(_polynomial(others), (0, 1)))
+        filters.append(_powers(point, _TAPS) / scale)
+        products.append(_powers(point, tile))
+    inputs.append(_polynomial(points))
+    filters.append(_highest(_TAPS))
+    products.append(_highest(tile))
+    return torch.stack(inputs), torch.stack(filters), torch.stack(products, dim=1)
+
+
+def _polynomial(roots: list[float]) -> Tensor:
+    """Coefficients of the product of all x - root, from the constant on."""
+    found = torch.ones(1, dtype=torch.float64)
+    for root in roots:
+        found = functional.pad(found, (1, 0)) - root * functional.pad(found, (0, 1))
+    return found
+
+
+def _powers(point: float, count: int) -> Tensor:
+    return torch.tensor([point**power for power in range(count)], dtype=torch.float64)
+
+
+def _highest(count: int) -> Tensor:
+    return functional.pad(torch.ones(1, dtype=torch.float64), (count - 1, 0))
+
+
+@cache
+def _forwards(tile: int) -> _Transforms:
+    inputs, _, products = _matrices(tile)
+    return _both_axes(inputs, products)
+
+
+@cache
+def _backwards(tile: int) -> _Transforms:
+    """The transforms that go with a filter turned round, for filters that were transformed as they are."""
+    inputs, filters, products = _matrices(tile)
+    points = _POINTS[tile]
+    inverse = [len(points), *(points.index(1 / point) for point in points[1:]), 0]
+    turned, met = filters.flip(1), filters[inverse]
+    largest = met.abs().argmax(dim=1, keepdim=True)
+    scale = (turned.gather(1, largest) / met.gather(1, largest))[:, 0]
+    # Each point is its inverse's inverse, so that the same list brings both into the filters' order.
+    return _both_axes(inputs[inverse], (products * scale)[:, inverse])
+
+
+def _both_axes(inputs: Tensor, products: Tensor) -> _Transforms:
+    return _Transforms(torch.kron(inputs, inputs).float(), torch.kron(products, products).float(), torch.zeros(1))

@@ -1,0 +1,301 @@
+"""What the saliency page is asked: the method and its settings, how the map is shown, and whether to begin."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from convis_core import attribution
+from convis_core.attribution import KINDS, Kind, Method
+from convis_core.attribution.methods import CONVENTIONS
+from convis_core.results import Convention, IntegratedGradientsSpec, SmoothGradSpec
+from convis_core.runtime import lanes
+from pages._shell import cache, live
+from pages._shell.context import Context
+
+LABELS: dict[str, str] = {
+    "smoothgrad": "SmoothGrad",
+    "saliency": "Saliency",
+    "input_x_gradient": "Input x gradient",
+    "integrated_gradients": "Integrated gradients",
+    "guided_backprop": "Guided backprop",
+    "grad_cam": "Grad-CAM",
+    "guided_grad_cam": "Guided Grad-CAM",
+}
+VARIANTS = {"mean": "mean", "squared": "mean of squares", "variance": "variance", "absolute": "mean of magnitudes"}
+BASELINES = ("black", "grey", "white", "mean", "blurred")
+OWN = "my own settings"
+PATIENCE_SECONDS = 20.0
+"""What is expected to take longer is not begun without being asked for."""
+_CHANNELS = {"paper": "strongest", "captum": "magnitude of the sum", "pair": "sum of magnitudes"}
+_SHORT = {"paper": "the paper", "captum": "Captum", "pair": "PAIR"}
+_KEPT: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """How a map is shown.
+
+    Attributes:
+        with_sign: red and blue rather than dark and bright.
+        opacity: of the colours over the photograph, 0 to 1.
+        percentile: values above it get the last colour.
+        channels: how three channels become one magnitude; one of ``attribution.CHANNEL_RULES``.
+    """
+
+    with_sign: bool
+    opacity: float
+    percentile: float
+    channels: str
+
+
+def method(context: Context) -> Method:
+    """The method and what it can be asked."""
+    kind = st.selectbox(
+        "Method",
+        KINDS,
+        format_func=LABELS.__getitem__,
+        key="saliency_method",
+        help="SmoothGrad averages the gradients of noisy copies; the others are its kin.",
+        **_KEPT,
+    )
+    if kind == "smoothgrad":
+        return Method(kind, smoothgrad=_smoothgrad())
+    if kind == "integrated_gradients":
+        return Method(kind, integrated=_integrated())
+    if kind in ("grad_cam", "guided_grad_cam"):
+        return Method(kind, layer=_layer(context))
+    return Method(kind)
+
+
+def plain_method(context: Context, kind: Kind) -> Method:
+    """A method of the comparison, with the settings of the map where it has some."""
+    if kind == "smoothgrad":
+        return Method(kind, smoothgrad=SmoothGradSpec(noise_level=noise_asked(), n_samples=samples_asked()))
+    if kind == "integrated_gradients":
+        return Method(kind, integrated=IntegratedGradientsSpec(steps=32))
+    if kind in ("grad_cam", "guided_grad_cam"):
+        return Method(kind, layer=context.model.spec.cam_layer)
+    return Method(kind)
+
+
+def noise_asked() -> float:
+    """The noise level last set, as a share of the picture's range."""
+    return _asked("saliency_noise", 15, range(51)) / 100
+
+
+def samples_asked() -> int:
+    """The number of noisy copies last set."""
+    return _asked("saliency_samples", 50, range(1, 101))
+
+
+def _asked(key: str, default: int, allowed: range) -> int:
+    """A slider's value where the slider itself is not drawn: this session's, the address's, or the default."""
+    named = str(st.query_params.get(key, ""))
+    value = st.session_state.get(key, int(named) if named.isdigit() else None)
+    return int(value) if value is not None and int(value) in allowed else default
+
+
+def convention() -> Convention | None:
+    """The preset that is chosen; None for one's own settings."""
+    chosen = st.session_state.get("saliency_convention", OWN)
+    return next((known for known in CONVENTIONS if known.id == chosen), None)
+
+
+def samples() -> int:
+    """The slider of the number of noisy copies."""
+    return int(
+        st.slider(
+            "Noisy copies",
+            1,
+            100,
+            50,
+            key="saliency_samples",
+            help="How many noisy copies of the picture are averaged, 1 to 100. About 50 are enough.",
+            **_KEPT,
+        )
+    )
+
+
+def display() -> Display:
+    """Signs or not, and the rest in a popover."""
+    shown = st.segmented_control(
+        "Show",
+        ["magnitude", "signed"],
+        default="magnitude",
+        required=True,
+        key="saliency_show",
+        help="Magnitude: how much. Signed: the sum over the colour channels, red raises the score, blue lowers it.",
+        **_KEPT,
+    )
+    preset = convention()
+    # No help on the popovers themselves: it would lie over what they open.
+    with st.popover("Display", icon=":material/tune:", width="stretch"):
+        opacity = st.slider(
+            "Opacity of the map",
+            0.0,
+            1.0,
+            0.6,
+            0.05,
+            key="saliency_opacity",
+            help="0 shows the picture alone, 1 the map alone.",
+            **_KEPT,
+        )
+        percentile = st.slider(
+            "Clip at percentile",
+            90.0,
+            100.0,
+            99.0,
+            0.5,
+            key="saliency_clip",
+            help="Values above this percentile get the brightest colour. Display only: hovering shows the values.",
+            **_KEPT,
+        )
+        channels = st.selectbox(
+            "Colour channels",
+            list(attribution.CHANNEL_RULES),
+            key="saliency_channels",
+            disabled=preset is not None or shown == "signed",
+            help="How red, green and blue become one magnitude. A convention brings its own rule.",
+            **_KEPT,
+        )
+    if preset is not None and st.session_state.get("saliency_method") == "smoothgrad":
+        channels = _CHANNELS[preset.id]
+    return Display(shown == "signed", float(opacity), float(percentile), str(channels))
+
+
+def agreed(context: Context, slot: str, expected: float, *parts: Any) -> bool:
+    """Ask first when a computation is expected to take long.
+
+    Args:
+        context: network, picture and class.
+        slot: of the computation; the key of the button.
+        expected: seconds.
+        parts: what else the computation depends on.
+
+    Returns:
+        Whether to begin.
+    """
+    wish = repr(context.key(slot, context.target, *parts))
+    wishes: set[str] = st.session_state.setdefault(f"{slot}_wishes", set())
+    if expected <= PATIENCE_SECONDS or wish in wishes:
+        return True
+    st.info(
+        f"This takes about {live.seconds(expected)} on this machine, so it waits for you to press the button.",
+        icon=":material/hourglass_empty:",
+    )
+    st.button(
+        f"Compute ({live.seconds(expected)})",
+        key=f"{slot}_begin",
+        icon=":material/play_arrow:",
+        type="primary",
+        on_click=wishes.add,
+        args=(wish,),
+    )
+    st.image(context.view(448), alt=context.caption)
+    return False
+
+
+def expected_seconds(context: Context, *, looks: int = 0, gradients: int = 0) -> float:
+    """How long so many passes take here; the lanes share them."""
+    model, x = context.model, context.x
+    # One measurement for every picture: the time depends on the network alone.
+    known = cache.compute((model.spec.id, "attribution.pace"), lambda: attribution.pace(model, x))
+    return known.seconds(looks=looks, gradients=gradients) / lanes.shared().count
+
+
+def _smoothgrad() -> SmoothGradSpec:
+    preset_id = st.selectbox(
+        "Convention",
+        [OWN, *(known.id for known in CONVENTIONS)],
+        format_func=lambda chosen: _SHORT.get(chosen, chosen),
+        key="saliency_convention",
+        help="SmoothGrad as its paper, Captum or PAIR's library do it when nothing else is asked.",
+        **_KEPT,
+    )
+    preset = next((known for known in CONVENTIONS if known.id == preset_id), None)
+    if preset is not None:
+        spec = preset.spec
+        st.caption(f"Noise {100 * spec.noise_level:.3g} %, {spec.n_samples} copies, {VARIANTS[spec.variant]}.")
+        return spec
+    noise = st.slider(
+        "Noise level",
+        0,
+        50,
+        15,
+        format="%d %%",
+        key="saliency_noise",
+        help="Standard deviation of the noise, in percent of the picture's range; 0 to 50, best at 10 to 20.",
+        **_KEPT,
+    )
+    n_samples = samples()
+    variant = st.selectbox(
+        "Average",
+        list(VARIANTS),
+        format_func=VARIANTS.__getitem__,
+        key="saliency_variant",
+        help="What becomes of the copies' gradients: their mean, the mean of their squares, or their variance.",
+        **_KEPT,
+    )
+    seed, antithetic = _drawn()
+    return SmoothGradSpec(
+        noise_level=noise / 100, n_samples=n_samples, seed=seed, variant=variant, antithetic=antithetic
+    )
+
+
+def _drawn() -> tuple[int, bool]:
+    """How the noise is drawn: its seed, and whether each copy has a counterpart."""
+    with st.popover("Noise", icon=":material/grain:", width="stretch"):
+        seed = st.number_input(
+            "Seed",
+            0,
+            9999,
+            0,
+            key="saliency_seed",
+            help="Another seed is other noise, 0 to 9999. A map that looks different then had too few copies.",
+            **_KEPT,
+        )
+        antithetic = st.toggle(
+            "In pairs of opposite signs",
+            key="saliency_antithetic",
+            help="Antithetic noise: every second copy is the picture minus the noise of the copy before.",
+            **_KEPT,
+        )
+    return int(seed), bool(antithetic)
+
+
+def _integrated() -> IntegratedGradientsSpec:
+    baseline = st.selectbox(
+        "Begin with",
+        BASELINES,
+        key="saliency_baseline",
+        help="The picture that stands for nothing; the map tells what leads from it to yours.",
+        **_KEPT,
+    )
+    steps = st.slider(
+        "Steps",
+        8,
+        128,
+        48,
+        8,
+        key="saliency_steps",
+        help="Pictures between the two whose gradients are added up, 8 to 128.",
+        **_KEPT,
+    )
+    return replace(IntegratedGradientsSpec(), steps=int(steps), baseline=baseline)
+
+
+def _layer(context: Context) -> str:
+    spec = context.model.spec
+    offered = [spec.cam_layer, *(name for name in reversed(spec.feature_layers) if name != spec.cam_layer)]
+    if st.session_state.get("saliency_layer") not in (None, *offered):
+        st.session_state["saliency_layer"] = offered[0]
+    return str(
+        st.selectbox(
+            "Layer",
+            offered,
+            key="saliency_layer",
+            help="Whose maps are weighed, the last first. The earlier, the finer and the less about the class.",
+            **_KEPT,
+        )
+    )

@@ -1,0 +1,145 @@
+"""One map: any method, over the picture, as it settles."""
+
+import html
+
+import streamlit as st
+
+from convis_core import attribution, export
+from convis_core.attribution import Method
+from convis_core.errors import ConvisError
+from convis_core.figures import render
+from convis_core.figures import saliency as figures
+from convis_core.figures.scores import percent
+from convis_core.results import Attribution, Running
+from pages._sections.saliency import controls, growing
+from pages._sections.saliency.controls import Display
+from pages._shell import clickable, layout
+from pages._shell.context import Context
+
+_PROPORTIONS = (1.6, 1)
+"""Of the map and what stands beside it."""
+
+
+def draw(context: Context) -> None:
+    """Controls, the map, how it settles, a sentence, files."""
+    asked, answer = st.columns([1, 3.7])
+    with asked, st.container(gap="xsmall"):
+        method = controls.method(context)
+        display = controls.display()
+    with answer:
+        try:
+            found = growing.show(context, method, lambda frame: _show(context, method, display, frame))
+        except ConvisError as error:
+            st.error(str(error), icon=":material/error:")
+            return
+    _convention(method)
+    if found is not None:
+        _downloads(context, method, display, found.attribution)
+
+
+def _show(context: Context, method: Method, display: Display, frame: Running) -> None:
+    found = frame.attribution
+    values = attribution.signed(found) if display.with_sign else attribution.combined(found, display.channels)
+    scale = figures.map_scale(values, found.method, with_sign=display.with_sign, percentile=display.percentile)
+    told = _signs(method) if display.with_sign else ""
+    picture, beside = st.columns(_PROPORTIONS)
+    with picture, st.container(key="saliency_picture", gap="xsmall"):
+        layout.figure(
+            figures.over(context.view(), values, scale, opacity=display.opacity, side=context.model.input_size),
+            key="saliency_map",
+            caption=f"{_title(method)} for {context.target_name}, over the picture. {told}Hover for the values.",
+        )
+        clickable.colour_bar(scale)
+    with beside:
+        # Beside the map and not under it: so both are seen at once.
+        layout.sentence(_sentence(context, method, frame))
+        if method.passes > 2:
+            unit = _unit(method)
+            st.markdown(f"**{frame.done} of {frame.total}** {unit}: {_settled(frame, unit)}.")
+            layout.figure(
+                figures.settling(frame, unit=unit),
+                key="saliency_settling",
+                caption=f"Correlation of each estimate with the one before, by {unit}; above the dots it has settled.",
+            )
+        else:
+            st.image(context.view(336), alt=context.caption, width="stretch")
+            st.caption("What the network is given.")
+
+
+def _settled(frame: Running, unit: str) -> str:
+    now = frame.agreement[-1]
+    words = figures.agreement_words(now, unit)
+    return words if len(frame.agreement) < 2 else f"the map {words} (correlation {now:.3f})"
+
+
+def _sentence(context: Context, method: Method, frame: Running) -> str:
+    found, name = frame.attribution, f"**{context.target_name}**"
+    if attribution.is_zero(found):
+        return f"The map is zero everywhere: this method finds no pixel that moves the score of {name}."
+    magnitude = found.magnitude()
+    share = percent(attribution.concentration(magnitude))
+    so_far = "" if frame.done == frame.total else f"So far, with {frame.done} of {frame.total} {_unit(method)}: half "
+    begin = f"{so_far or 'Half '}of all the magnitude lies on **{share}** of the picture."
+    row, column = attribution.strongest_pixel(found)
+    place = f"row {row}, column {column}"
+    if method.kind in ("saliency", "smoothgrad") and found.method in ("saliency", "SmoothGrad"):
+        on_average = " on average" if method.kind == "smoothgrad" else ""
+        return (
+            f"{begin} The most sensitive pixel ({place}) moves the logit of {name} by "
+            f"{float(magnitude.max()) / 100:.3f}{on_average} when one channel changes by 1\u00a0% of full brightness."
+        )
+    if method.kind == "integrated_gradients" and frame.done == frame.total:
+        total = float(found.values.double().sum())
+        return (
+            f"{begin} The values add up to {total:+.2f}. They should be the logit {context.logit:.2f} of {name} less "
+            "that of the beginning; more steps bring them closer."
+        )
+    return f"{begin} It is strongest at {place}."
+
+
+def _title(method: Method) -> str:
+    label = controls.LABELS[method.kind]
+    return f"{label} at layer {method.layer}" if method.layer else label
+
+
+def _signs(method: Method) -> str:
+    if method.kind in ("saliency", "smoothgrad"):
+        return "Red: brighter raises the score; blue: brighter lowers it. "
+    return "Red counts for the class, blue against it. "
+
+
+def _unit(method: Method) -> str:
+    return "noisy copies" if method.kind == "smoothgrad" else "steps"
+
+
+def _convention(method: Method) -> None:
+    """What the chosen preset differs in."""
+    preset = controls.convention()
+    if method.kind != "smoothgrad" or preset is None:
+        return
+    st.markdown(
+        f"**{html.escape(preset.label)}.** *Noise:* {preset.noise} *Average:* {preset.averages} "
+        f"*Display:* {preset.shows} ({preset.source}.) The colour channels are combined here as this convention does; "
+        "the clipping stays the one set under Display."
+    )
+
+
+def _downloads(context: Context, method: Method, display: Display, found: Attribution) -> None:
+    values = attribution.signed(found) if display.with_sign else attribution.combined(found, display.channels)
+    scale = figures.map_scale(values, found.method, with_sign=display.with_sign, percentile=display.percentile)
+    recipe = context.recipe(*attribution.recipe_parts(method))
+    name = f"{method.kind}-{context.picture_id}"
+    with st.container(horizontal=True):
+        layout.download(
+            "Overlay (PNG)",
+            export.png(render.overlay(context.view(), values, scale, opacity=display.opacity), recipe),
+            f"{name}.png",
+            key="saliency_png",
+        )
+        layout.download(
+            "Values (NPZ)",
+            export.npz({"values": found.values, "magnitude": found.magnitude(), "x": context.x[0]}, recipe),
+            f"{name}.npz",
+            key="saliency_npz",
+        )
+        layout.download("Recipe (Python)", recipe.as_python().encode(), "saliency.py", key="saliency_recipe")

@@ -1,0 +1,116 @@
+"""Everything that the server keeps between runs; nothing else in the pages caches.
+
+Keys are names, digests and specifications. Streamlit hashes large arrays by sampling, so tensors and pictures pass
+under names with an underscore, which it does not hash.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import streamlit as st
+from PIL import Image
+from torch import Tensor
+
+from convis_core import CORE_VERSION, images, models
+from convis_core.models import LoadedModel
+from convis_core.runtime import lanes
+from convis_core.runtime.board import Board, shared_board
+from convis_core.runtime.lru import Kept, result_bytes
+from pages._shell.pictures import PictureStore
+
+T = TypeVar("T")
+
+_STORE_BYTES = 200 * 1024 * 1024
+_LARGE_BYTES = 128 * 1024 * 1024
+
+
+def board() -> Board:
+    """The job board of this process. ``CONVIS_INLINE=1`` makes it run jobs in the page's thread, for tests."""
+    return _inline_board() if os.environ.get("CONVIS_INLINE") == "1" else shared_board()
+
+
+@st.cache_resource(show_spinner=False)
+def _inline_board() -> Board:
+    return Board(inline=True)
+
+
+@st.cache_resource(show_spinner=False)
+def downloads() -> Board:
+    """A board of its own for downloads: waiting for a server must not keep a core from computing."""
+    return Board(pool=lanes.Lanes(1))
+
+
+@st.cache_resource(show_spinner=False)
+def pictures() -> PictureStore:
+    """The pictures that people brought, shared by all sessions of this server."""
+    return PictureStore(_STORE_BYTES)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def model(model_id: str) -> LoadedModel:
+    """A network with its pretrained weights, shared by all sessions; the three used last are kept."""
+    return models.load(model_id)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def decoded(picture_id: str, _content: bytes) -> Image.Image:
+    """A picture read from its file, at most 1600 pixels along its longer side.
+
+    No view on any page shows more, and a phone's 48 megapixels would be kept as 140 MB.
+    """
+    picture = images.read_image(_content)
+    picture.thumbnail((1600, 1600), Image.Resampling.LANCZOS)
+    return picture
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def tensor(picture_id: str, size: int, _picture: Image.Image) -> Tensor:
+    """What a network with this input size is given of a picture."""
+    return images.to_tensor(_picture, size)
+
+
+def compute(key: Hashable, function: Callable[[], T]) -> T:
+    """A short computation, done once for everybody who asks with the same key, on a lane.
+
+    For what takes well under a second; longer work belongs on the job board (``live.watch``).
+
+    Args:
+        key: all that the answer depends on: see ``Context.key``.
+        function: computes it; must not use Streamlit.
+    """
+    return _computed(CORE_VERSION, repr(key), function)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _computed(version: str, key: str, _function: Callable[[], T]) -> T:
+    return lanes.run(_function)
+
+
+def compute_large(key: Hashable, function: Callable[[], T]) -> T:
+    """A short computation whose answer takes megabytes, such as all channels of a layer.
+
+    Kept like those of ``compute``, but bounded in bytes, since 256 layers of VGG16 would fill the machine.
+
+    Args:
+        key: all that the answer depends on: see ``Context.key``.
+        function: computes it; must not use Streamlit.
+    """
+    lock, kept = _large()
+    name = repr(key)
+    with lock:
+        found = kept.get(name)
+    if found is None:
+        # Outside the lock: two who ask at the same moment may both compute, nobody waits for a stranger's layer.
+        found = lanes.run(function)
+        with lock:
+            if kept.get(name) is None:
+                kept.add(name, found, result_bytes(found))
+    answer: T = found
+    return answer
+
+
+@st.cache_resource(show_spinner=False)
+def _large() -> tuple[threading.Lock, Kept[Any]]:
+    return threading.Lock(), Kept(_LARGE_BYTES)

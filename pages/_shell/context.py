@@ -1,0 +1,227 @@
+"""What every page is about: a network, a picture, a class. Chosen in the sidebar, kept in the address."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+from PIL import Image
+from torch import Tensor
+
+from convis_core import images, models
+from convis_core.errors import ImageError
+from convis_core.export import Recipe
+from convis_core.models import LoadedModel
+from convis_core.network import predict
+from convis_core.results import Prediction
+from pages._shell import cache, navigation, network, share
+
+FOLLOW = "what the network says"
+_SAMPLES = {sample.id: sample for sample in images.SAMPLES}
+_UPLOADED = "upload-"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Context:
+    """A network, a picture and a class, with what the network says of the picture.
+
+    Attributes:
+        model: the network.
+        picture_id: id of a sample, or ``upload-`` and the digest of a picture that somebody brought.
+        picture: RGB, at most 1600 pixels along its longer side.
+        x: what the network is given, float32 [1, 3, S, S] in [0, 1].
+        prediction: its scores for the picture.
+        target: index of the class that the pages explain.
+        follows: whether the class is simply the network's first choice.
+    """
+
+    model: LoadedModel
+    picture_id: str
+    picture: Image.Image
+    x: Tensor
+    prediction: Prediction
+    target: int
+    follows: bool
+
+    @property
+    def target_name(self) -> str:
+        """Readable name of the class."""
+        return self.model.categories[self.target]
+
+    @property
+    def probability(self) -> float:
+        """The network's probability for the class on this picture."""
+        return float(self.prediction.probabilities[self.target])
+
+    @property
+    def logit(self) -> float:
+        """The network's logit for the class on this picture."""
+        return float(self.prediction.logits[self.target])
+
+    @property
+    def caption(self) -> str:
+        """What the picture shows, as far as anybody knows."""
+        sample = _SAMPLES.get(self.picture_id)
+        return sample.caption if sample else "Your picture"
+
+    def key(self, method: str, *parts: Hashable) -> Hashable:
+        """All that a result on this page depends on; the key of caches and jobs.
+
+        Args:
+            method: the function of the core.
+            parts: what else it depends on: the specification, and the target where it matters.
+        """
+        return (self.model.spec.id, self.picture_id, method, *parts)
+
+    def recipe(self, method: str, spec: Any = None, options: tuple[tuple[str, str | int], ...] = ()) -> Recipe:
+        """How to compute again what the page shows, for files that are downloaded."""
+        return Recipe(self.model.spec.id, self.picture_id, method, self.target, spec, options)
+
+    def recipe_from(self, basis: Recipe, method: str, spec: Any) -> Recipe:
+        """The same for what was computed from an attribution: of that too."""
+        return Recipe(self.model.spec.id, self.picture_id, method, self.target, spec, attribution=basis)
+
+    def view(self, pixels: int = 672) -> Image.Image:
+        """The part of the picture that the network sees, for people to look at."""
+        return images.view(self.picture, self.model.input_size, pixels=pixels)
+
+
+def shared_context() -> Context:
+    """The context of this run; every page begins with it."""
+    if not navigation.entered():
+        navigation.heal()
+    context: Context = st.session_state["context"]
+    return context
+
+
+def choose() -> None:
+    """Draw the sidebar's pickers and put the context together; called by the entry script before the page runs."""
+    _accept_ids()
+    with st.sidebar:
+        model = network.choose_model()
+        picture_id, picture = _choose_picture(model.input_size)
+        x = cache.tensor(picture_id, model.input_size, picture)
+        key = (model.spec.id, picture_id, "predict")
+        prediction = cache.compute(key, lambda: predict(model, x))
+        target, follows = _choose_class(model, prediction)
+        share.link_button()
+        st.toggle(
+            "Present",
+            key="present",
+            bind="query-params",
+            persist_state="session",
+            help="Larger type and figures, for a projector.",
+        )
+    st.session_state["context"] = Context(model, picture_id, picture, x, prediction, target, follows)
+
+
+def _accept_ids() -> None:
+    """Take ``?model=vgg16`` and ``?class=282`` as well as the labels that the widgets write into the address.
+
+    The address is rewritten and the run begun again, since a widget reads it only when it is new.
+    """
+    labels = {spec.id: spec.label for spec in models.MODELS}
+    numbers = {str(index): name for index, name in enumerate(models.imagenet_categories())}
+    for key, known in (("model", labels), ("class", numbers)):
+        written = str(st.query_params.get(key, ""))
+        if written in known:
+            st.query_params[key] = known[written]
+            st.rerun()
+
+
+def _choose_picture(size: int) -> tuple[str, Image.Image]:
+    """The picker, the picture under it, and a way to bring one's own."""
+    options = [*_SAMPLES, *_brought()]
+    st.selectbox(
+        "Picture",
+        options,
+        key="picture",
+        bind="query-params",
+        persist_state="session",
+        help="A sample from scikit-image, or a picture of your own.",
+    )
+    picture_id = str(st.session_state["picture"])
+    picture = _read(picture_id)
+    if picture is None:
+        st.warning(
+            "The picture of this link is no longer on the server; it keeps pictures only while it runs. "
+            "Showing a sample instead.",
+            icon=":material/image_not_supported:",
+        )
+        picture_id = images.SAMPLES[0].id
+        picture = cache.decoded(picture_id, images.sample_bytes(picture_id))
+    thumbnail, bring = st.columns([1, 2], vertical_alignment="center")
+    thumbnail.image(images.view(picture, size, pixels=224), width="stretch", alt="What the network sees of the picture")
+    with bring.popover("Your own", width="stretch", help="Upload a picture or take one."):
+        _bring()
+    return picture_id, picture
+
+
+def _brought() -> list[str]:
+    """Ids of this session's own pictures, and the one that the address names; strangers' pictures stay unlisted."""
+    mine: list[str] = st.session_state.setdefault("brought", [])
+    named = str(st.query_params.get("picture", ""))
+    if named.startswith(_UPLOADED) and named not in mine:
+        mine.append(named)
+    return mine
+
+
+def _read(picture_id: str) -> Image.Image | None:
+    if picture_id in _SAMPLES:
+        return cache.decoded(picture_id, images.sample_bytes(picture_id))
+    content = cache.pictures().get(picture_id.removeprefix(_UPLOADED))
+    return None if content is None else cache.decoded(picture_id, content)
+
+
+def _bring() -> None:
+    """Upload or camera. The file is kept in this server's memory, so that a link to it works for others too."""
+    st.file_uploader(
+        "A picture file",
+        type=["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"],
+        key="upload",
+        on_change=_keep,
+        args=("upload",),
+    )
+    if st.toggle("Take one with the camera", key="camera_on", help="The browser asks for permission first."):
+        st.camera_input("Camera", key="camera_shot", on_change=_keep, args=("camera_shot",))
+    st.caption(
+        "The picture stays in this server's memory until it restarts or others push it out, and anyone with the link "
+        "can see it. It is written to no disk and sent nowhere else."
+    )
+    error = st.session_state.get("picture_error")
+    if error:
+        st.error(error, icon=":material/broken_image:")
+
+
+def _keep(widget: str) -> None:
+    """Take over what a widget was given, or say why not; the picture shown stays as it is then."""
+    file = st.session_state[widget]
+    st.session_state["picture_error"] = None
+    if file is None:
+        return
+    try:
+        content = file.getvalue()
+        images.read_image(content)
+    except ImageError as error:
+        st.session_state["picture_error"] = str(error)
+        return
+    picture_id = _UPLOADED + cache.pictures().put(content)
+    mine: list[str] = st.session_state.setdefault("brought", [])
+    if picture_id not in mine:
+        mine.append(picture_id)
+    st.session_state["picture"] = picture_id
+
+
+def _choose_class(model: LoadedModel, prediction: Prediction) -> tuple[int, bool]:
+    """The class to explain: the network's first choice unless another is picked."""
+    choice = st.selectbox(
+        "Class to explain",
+        [FOLLOW, *sorted(model.categories, key=str.lower)],
+        key="class",
+        bind="query-params",
+        persist_state="session",
+        help="Type to search the 1000 classes of ImageNet.",
+    )
+    if choice == FOLLOW or choice not in model.categories:
+        return prediction.top[0].index, True
+    return model.categories.index(choice), False
