@@ -1,18 +1,18 @@
 """The bytes behind a URL, read ahead by a thread: waiting for the network never blocks the consumer."""
 
-import http.client
 import queue
 import socket
 import ssl
 import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    import requests
 
 FRAME_SECONDS = 0.1
 """How long a step may wait before the consumer has its turn back."""
@@ -70,8 +70,8 @@ def stream(url: str, *, offset: int, timeout: float) -> Generator[Opened | bytes
             else:
                 position += len(item)
             yield item
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise StreamError(_cause(error, _host(url), timeout)) from error
+    except TimeoutError as error:
+        raise StreamError(_stalled(_host(url), timeout)) from error
     finally:
         closed.set()
     if end is not None and position < end:
@@ -105,14 +105,23 @@ def _until_stalled(inbox: _Inbox, timeout: float) -> Iterator[Opened | bytes]:
 
 def _read_ahead(url: str, offset: int, timeout: float, inbox: _Inbox, closed: threading.Event) -> None:
     """Body of the reading thread: hand over whatever comes, errors too, until the consumer has gone."""
+    from urllib3.exceptions import HTTPError
+
     try:
         response, start = _open(url, offset, timeout)
         with response:
-            _hand_over(Opened(start, None if response.length is None else start + response.length), inbox, closed)
+            raw = response.raw
+            raw.enforce_content_length = False  # the consumer says where the bytes ended
+            length = raw.length_remaining
+            _hand_over(Opened(start, None if length is None else start + length), inbox, closed)
             # read1 returns what one packet brought; read would wait for a whole block from a slow server.
-            while not closed.is_set() and (block := response.read1(_BLOCK_BYTES)):
+            while not closed.is_set() and (block := raw.read1(_BLOCK_BYTES, decode_content=False)):
                 _hand_over(block, inbox, closed)
         _hand_over(None, inbox, closed)
+    except (OSError, ValueError, HTTPError) as error:  # all that requests raises is an OSError
+        failure = StreamError(_cause(error, _host(url), timeout))
+        failure.__cause__ = error
+        _hand_over(failure, inbox, closed)
     except Exception as error:  # noqa: BLE001 - raised again in the consumer's thread
         _hand_over(error, inbox, closed)
 
@@ -126,48 +135,60 @@ def _hand_over(item: _Item, inbox: _Inbox, closed: threading.Event) -> None:
         return
 
 
-def _open(url: str, offset: int, timeout: float) -> tuple[http.client.HTTPResponse, int]:
+def _open(url: str, offset: int, timeout: float) -> "tuple[requests.Response, int]":
     """The answer to a request for everything from the offset, and the offset at which it really starts."""
+    import requests
+
     headers = {"User-Agent": "convis", "Accept-Encoding": "identity"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
-    try:
-        request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the caller admits http and https alone
-        # An opener of its own: the global one would remember the proxies of the first call for ever.
-        response = urllib.request.build_opener().open(request, timeout=timeout)
-    except urllib.error.HTTPError as error:
-        error.close()
-        if offset and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+    response = requests.get(url, headers=headers, stream=True, timeout=timeout)
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
+        response.close()
+        if offset and response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return _open(url, 0, timeout)
-        raise
+        raise StreamError(_refusal(response.status_code, _host(url)))
     # A server that answers with another range than the one asked for is found out by the checksum of the whole.
-    return response, offset if response.status == HTTPStatus.PARTIAL_CONTENT else 0
+    return response, offset if response.status_code == HTTPStatus.PARTIAL_CONTENT else 0
 
 
 def _host(url: str) -> str:
     return urllib.parse.urlsplit(url).netloc.rpartition("@")[2]
 
 
+def _stalled(host: str, timeout: float) -> str:
+    return f"{host} stalled: almost nothing came from it for {timeout:g} seconds"
+
+
 def _cause(error: BaseException, host: str, timeout: float) -> str:
-    """Why the bytes do not come, in words."""
-    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, BaseException):
-        error = error.reason
-    match error:
-        case urllib.error.HTTPError():
-            clause = _refusal(error.code, host)
-        case TimeoutError():
-            clause = f"{host} stalled: almost nothing came from it for {timeout:g} seconds"
-        case ConnectionRefusedError():
-            clause = f"{host} refused the connection"
-        case socket.gaierror():
-            clause = f"the name {host} cannot be resolved, so there may be no network here"
-        case ssl.SSLError():
-            clause = f"no secure connection to {host} is possible ({error.reason or error})"
-        case ConnectionError() | http.client.IncompleteRead():
-            clause = f"{host} broke the connection off"
-        case _:
-            clause = f"{host} cannot be reached ({str(error).strip('<>') or type(error).__name__})"
-    return clause
+    """Why the bytes do not come, in words; requests wraps the reason, which is the last link of a chain."""
+    from requests.exceptions import ProxyError
+    from urllib3.exceptions import ProtocolError
+
+    links = list(_chain(error))
+    peer = f"the proxy before {host}" if any(isinstance(link, ProxyError) for link in links) else host
+    for link in reversed(links):
+        match link:
+            case ConnectionRefusedError():
+                return f"{peer} refused the connection"
+            case socket.gaierror():
+                return f"the name {host} cannot be resolved, so there may be no network here"
+            case ssl.SSLError():
+                return f"no secure connection to {host} is possible ({link.reason or link})"
+            case TimeoutError():
+                return _stalled(host, timeout)
+            case ConnectionError() | ProtocolError():
+                return f"{peer} broke the connection off"
+    return f"{host} cannot be reached ({str(links[-1]).strip('<>') or type(links[-1]).__name__})"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    seen: list[BaseException] = []
+    while link is not None and link not in seen:
+        yield link
+        seen.append(link)
+        link = link.__cause__ or link.__context__
 
 
 def _refusal(code: int, host: str) -> str:

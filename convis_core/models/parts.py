@@ -1,47 +1,72 @@
-"""Half-arrived files: where they wait for the next attempt, and who may write to which.
+"""Half-arrived files: where they wait for the next attempt, and who may write to them.
 
-At rest a part is called ``NAME.part``. A transfer renames it to a name of its own, which one taker alone can
-do: so two transfers of one file never write into each other. When it ends early, it renames the part back.
+What has come of ``NAME`` lies beside it as ``NAME.part``. It belongs to whoever holds the lock on ``NAME.lock``,
+which the system gives back when its process ends, however that happens.
 """
 
-import glob
-import math
-import os
-import socket
-import time
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-
-# A part that nobody has written to for so long is abandoned, whoever was filling it.
-_ABANDONED_SECONDS = 3600.0
+from uuid import uuid4
 
 
-@contextmanager
-def claimed_part(destination: Path) -> Iterator[Path]:
-    """The path of a part that is the caller's alone, holding what an earlier attempt left, if anything.
+class Part:
+    """One attempt's hold on the half-arrived file of a destination.
 
-    The caller moves it into place when it is whole. What is left of it at the end waits for the next attempt.
+    Args:
+        destination: the path of the whole file; its folder is made if need be.
+
+    Attributes:
+        path: where this attempt writes.
 
     Raises:
-        OSError: when the folder cannot be made or written to.
+        OSError: when the folder cannot be made.
     """
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    resting = resting_part(destination)
-    owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
-    mine = destination.with_name(f"{destination.name}.{owner}.part")
-    _adopt_leftovers(destination, mine)
-    try:
-        yield mine
-    finally:
-        # Once the whole file is here, by another's work, nobody needs the part.
-        if not destination.exists() and size_or_zero(mine) > size_or_zero(resting):
-            mine.replace(resting)
-        mine.unlink(missing_ok=True)
+
+    def __init__(self, destination: Path) -> None:
+        from filelock import FileLock
+
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        self.path = waiting_part(destination)
+        self._destination = destination
+        self._before = _version(destination)
+        # Not the thread's own: a scheduler may take the next frame of a download on another thread.
+        self._lock = FileLock(destination.with_name(f"{destination.name}.lock"), thread_local=False)
+
+    def claim(self) -> bool:
+        """Take the part if nobody else writes to it; it then holds what an earlier attempt left, if anything.
+
+        Raises:
+            OSError: when the folder may not be written to.
+        """
+        from filelock import Timeout
+
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        return True
+
+    def set_apart(self) -> None:
+        """Write to a file of this attempt's own instead, which it begins from nothing and never leaves behind."""
+        self.path = self._destination.with_name(f"{self._destination.name}.{uuid4().hex[:12]}.part")
+
+    def overtaken(self) -> bool:
+        """Whether somebody else has put a file in the destination's place since this attempt began."""
+        return _version(self._destination) not in (None, self._before)
+
+    def release(self) -> None:
+        """Give the part up: it waits for the next attempt if that can go on from it, and is deleted otherwise."""
+        if not self._lock.is_locked or self.overtaken() or size_or_zero(self.path) == 0:
+            with suppress(OSError):
+                self.path.unlink()
+        if self._lock.is_locked:
+            # Before it is given back: whoever waits for it then notices that the file has lost its name.
+            with suppress(OSError):
+                Path(self._lock.lock_file).unlink()
+            self._lock.release()
 
 
-def resting_part(destination: Path) -> Path:
+def waiting_part(destination: Path) -> Path:
     """The name under which a part waits for the next attempt."""
     return destination.with_name(f"{destination.name}.part")
 
@@ -54,42 +79,10 @@ def size_or_zero(path: Path) -> int:
         return 0
 
 
-def _adopt_leftovers(destination: Path, mine: Path) -> None:
-    """Rename the largest part that nobody works on to ``mine``, and delete the others of that kind."""
-    resting = resting_part(destination)
-    owned = destination.parent.glob(f"{glob.escape(destination.name)}.*.part")
-    leftovers = [resting, *(path for path in owned if _is_abandoned(path, destination))]
-    for path in sorted(leftovers, key=size_or_zero, reverse=True):
-        if mine.exists():
-            path.unlink(missing_ok=True)
-            continue
-        with suppress(FileNotFoundError):  # there is none, or another transfer was quicker to take it
-            path.rename(mine)
-
-
-def _is_abandoned(path: Path, destination: Path) -> bool:
-    """Whether the process that was filling a part has ended, or has not touched it for very long."""
-    owner, _, _ = path.name[len(destination.name) + 1 :].rpartition("-")
-    host, _, process_id = owner.rpartition("-")
-    if host == socket.gethostname() and process_id.isdecimal() and not _runs(int(process_id)):
-        return True
-    return time.time() - _modified(path) > _ABANDONED_SECONDS
-
-
-def _runs(process_id: int) -> bool:
-    if os.name == "nt":
-        return True  # no signal asks without ending the process there; its age must tell
+def _version(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file is replaced; None where there is none."""
     try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _modified(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:
-        return math.inf
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -14,18 +14,19 @@ from typing import BinaryIO
 
 from convis_core.errors import WeightsError
 from convis_core.models.http_stream import FRAME_SECONDS, Opened, StreamError, stream
-from convis_core.models.parts import claimed_part, resting_part, size_or_zero
+from convis_core.models.parts import Part, size_or_zero, waiting_part
 
 _BLOCK_BYTES = 1024 * 1024
 # More than this beyond the published size is not our file: stop before it fills the disk.
 _SLACK_BYTES = 1024 * 1024
+_TURN_SECONDS = 0.05  # between two looks at a part that somebody else is filling
 
 _ELSEWHERE = (
     "Try again; where the network is blocked, run python -m convis_core.models fetch on another computer and "
     "name the folder it wrote to in CONVIS_WEIGHTS_DIR; or stay with EfficientNet-Lite0, which needs no "
     "download."
 )
-_OTHER_FOLDER = "Make room or mend the permissions, or name another folder in CONVIS_WEIGHTS_DIR."
+_OTHER_FOLDER = "Make room or correct the permissions, or name another folder in CONVIS_WEIGHTS_DIR."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class _ContentError(Exception):
     """What came is not the file that was asked for."""
 
 
-class _Part:
+class _Content:
     """An open part, and the digest of what is in it."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -124,19 +125,18 @@ def transfer(job: Transfer) -> Iterator[DownloadProgress]:
     """Bring one file; the last frame, and no other, has its path.
 
     Waiting for the server never holds a step up for more than a moment, so that a scheduler can take frames
-    from this generator in turn with others. Closing it early keeps what has arrived for the next attempt.
+    from this generator in turn with others. Closing it early leaves what has arrived to the next attempt. While
+    somebody else brings the same file, this waits and then takes what came.
 
     Raises:
         WeightsError: when the file cannot be had or is not the right one; it says why and names a way out.
     """
     name, folder = job.destination.name, job.destination.parent
     try:
-        with claimed_part(job.destination) as path:
-            _require_space(folder, job.size_bytes - size_or_zero(path))
-            yield from _fill(job, path)
+        yield from _bring(job)
     except StreamError as error:
-        kept = size_or_zero(resting_part(job.destination))
-        later = f"The {kept / 1e6:,.1f} MB that came are kept for the next attempt. " if kept else ""
+        left = size_or_zero(waiting_part(job.destination))
+        later = f"The {left / 1e6:,.1f} MB that came are kept for the next attempt. " if left else ""
         raise WeightsError(f"{name} could not be downloaded: {error}. {later}{_ELSEWHERE}") from error
     except _ContentError as error:
         raise WeightsError(
@@ -149,6 +149,36 @@ def transfer(job: Transfer) -> Iterator[DownloadProgress]:
         ) from error
 
 
+def _bring(job: Transfer) -> Iterator[DownloadProgress]:
+    part = Part(job.destination)
+    try:
+        yield from _wait_for_turn(part, job)
+        if part.overtaken():
+            with job.destination.open("rb") as file:
+                content = _Content(file)
+                yield from _read_back(content, job)
+            if content.has_digest(job.sha256):
+                yield DownloadProgress(content.size, content.size, content.size, job.destination)
+                return
+        _require_space(job.destination.parent, job.size_bytes - size_or_zero(part.path))
+        yield from _fill(job, part.path)
+    finally:
+        part.release()
+
+
+def _wait_for_turn(part: Part, job: Transfer) -> Iterator[DownloadProgress]:
+    """How far somebody else is with this file, until the part is free or has not grown for the whole timeout."""
+    size, waited = size_or_zero(part.path), 0.0
+    while not part.claim():
+        if waited > job.timeout:  # a process that was halted, perhaps, or a generator that nobody goes on with
+            part.set_apart()
+            return
+        yield DownloadProgress(size, max(size, job.size_bytes), size)
+        time.sleep(_TURN_SECONDS)
+        before, size = size, size_or_zero(part.path)
+        waited = waited + _TURN_SECONDS if size == before else 0.0
+
+
 def _require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
@@ -157,7 +187,7 @@ def _require_space(folder: Path, needed: int) -> None:
 
 def _fill(job: Transfer, path: Path) -> Iterator[DownloadProgress]:
     """Complete the part, from nothing if it turns out that what it held cannot be continued."""
-    resuming = path.exists()
+    resuming = size_or_zero(path) > 0
     try:
         yield from _complete(job, path)
     except (_ContentError, OSError) as error:
@@ -172,34 +202,36 @@ def _fill(job: Transfer, path: Path) -> Iterator[DownloadProgress]:
 def _complete(job: Transfer, path: Path) -> Iterator[DownloadProgress]:
     """Receive what is missing, check the whole, move it into place."""
     with path.open("a+b") as file:
-        part = _Part(file)
-        for _ in part.read_back():
-            yield DownloadProgress(part.size, max(part.size, job.size_bytes), part.size)
+        content = _Content(file)
+        yield from _read_back(content, job)
         # An attempt that was stopped just before the end may have left everything.
-        if not (part.size and part.has_digest(job.sha256)):
-            yield from _receive(job, part)
-        if not part.has_digest(job.sha256):
-            raise _ContentError(f"it has {part.size:,} bytes and another checksum than {job.sha256}")
-        part.settle()
+        if not (content.size and content.has_digest(job.sha256)):
+            yield from _receive(job, content)
+        if not content.has_digest(job.sha256):
+            raise _ContentError(f"it has {content.size:,} bytes and another checksum than {job.sha256}")
+        content.settle()
     path.replace(job.destination)
-    # What a transfer that ran beside this one and was stopped has left is of no use any more.
-    resting_part(job.destination).unlink(missing_ok=True)
-    yield DownloadProgress(part.size, part.size, part.resumed, job.destination)
+    yield DownloadProgress(content.size, content.size, content.resumed, job.destination)
 
 
-def _receive(job: Transfer, part: _Part) -> Iterator[DownloadProgress]:
+def _read_back(content: _Content, job: Transfer) -> Iterator[DownloadProgress]:
+    for _ in content.read_back():
+        yield DownloadProgress(content.size, max(content.size, job.size_bytes), content.size)
+
+
+def _receive(job: Transfer, content: _Content) -> Iterator[DownloadProgress]:
     limit = job.size_bytes + _SLACK_BYTES
     total, shown = job.size_bytes, -math.inf
-    with closing(stream(job.url, offset=part.size, timeout=job.timeout)) as items:
+    with closing(stream(job.url, offset=content.size, timeout=job.timeout)) as items:
         for item in items:
             if isinstance(item, Opened):
                 total = item.end or total
                 if item.start == 0:
-                    part.restart()
+                    content.restart()
             else:
-                part.append(item)
-            if max(part.size, total) > limit:
+                content.append(item)
+            if max(content.size, total) > limit:
                 raise _ContentError(f"it has more than {limit:,} bytes, where {job.size_bytes:,} were expected")
             if time.monotonic() - shown > FRAME_SECONDS:
-                yield DownloadProgress(part.size, max(part.size, total), part.resumed)
+                yield DownloadProgress(content.size, max(content.size, total), content.resumed)
                 shown = time.monotonic()

@@ -106,7 +106,7 @@ def slowly(handler: Handler) -> None:
     step = len(content) // 8
     for start in range(0, len(content), step):
         handler.send(content[start : start + step])
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 def cut_midway(handler: Handler) -> None:
