@@ -2,7 +2,7 @@
 
 import torch
 
-from convis_core.models import LoadedModel, get_spec, imagenet_categories, zoo
+from convis_core.models import LoadedModel, get_spec, registry
 from convis_core.models.pixels import FromPixels
 
 
@@ -17,6 +17,7 @@ def blueprint(model_id: str) -> LoadedModel:
     """
     spec = get_spec(model_id)
     with torch.device("meta"):
-        module = FromPixels(zoo.build(model_id), spec.mean, spec.std)
+        module = FromPixels(registry.build(model_id), spec.mean, spec.std)
     module = module.eval().requires_grad_(False)
-    return LoadedModel(spec, module, imagenet_categories(), spec.input_size, torch.device("meta"))
+    key = f"{spec.id}:blueprint"
+    return LoadedModel(spec, module, spec.categories, spec.input_size, torch.device("meta"), key)

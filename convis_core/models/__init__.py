@@ -4,9 +4,10 @@ Names are torchvision's. ``python -m convis_core.models list`` says which weight
 """
 
 from convis_core.models.categories import imagenet_categories, imagenet_synsets
-from convis_core.models.loading import choose_device, load, wrap
+from convis_core.models.loading import choose_device, load
 from convis_core.models.registry import MODELS, get_spec
 from convis_core.models.spec import LoadedModel, ModelSpec, WeightsSource
+from convis_core.models.wrapping import wrap
 
 __all__ = [
     "MODELS",

@@ -1,9 +1,7 @@
 """From a name to a network that answers: architecture, weights, normalisation, device."""
 
-import copy
 import math
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,14 +11,13 @@ from torch.nn import functional
 
 from convis_core.errors import SpecError, WeightsError
 from convis_core.models import weights as checkpoints
-from convis_core.models import zoo
-from convis_core.models.categories import imagenet_categories
+from convis_core.models.arguments import whole_number
+from convis_core.models.identity import not_finite
 from convis_core.models.pixels import FromPixels
-from convis_core.models.registry import get_spec
-from convis_core.models.spec import LoadedModel, ModelSpec, Triple, WeightsSource
+from convis_core.models.registry import adapt_state, build, get_spec
+from convis_core.models.spec import LoadedModel, ModelSpec
 
-# What a network of unknown make shows of itself: layers whose outputs are maps.
-_SPATIAL = (nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.MaxPool2d, nn.AvgPool2d)
+_LARGEST_SEED = 2**63 - 1
 
 
 def choose_device() -> torch.device:
@@ -53,97 +50,43 @@ def load(model_id: str, *, weights: Literal["pretrained", "random"] = "pretraine
     Args:
         model_id: torchvision's name, one of the ids of ``MODELS``.
         weights: "pretrained", or "random" for tests and benchmarks.
-        seed: of the random weights; ignored for pretrained ones.
+        seed: of the random weights, 0 to 2**63 - 1; ignored for pretrained ones.
 
     Raises:
-        SpecError: when no network has this id, or ``weights`` is neither of the two.
-        WeightsError: when the weights cannot be had; its text names a way out.
+        SpecError: when no network has this id, ``weights`` is neither of the two, or ``seed`` is no such number.
+        WeightsError: when the weights cannot be had or are not numbers; its text names a way out.
     """
     spec = get_spec(model_id)
+    if not isinstance(weights, str) or weights not in ("pretrained", "random"):
+        raise SpecError(f"Weights are 'pretrained' or 'random', not {weights!r}.")
+    seed = whole_number("A seed", seed, 0, _LARGEST_SEED)
     device = choose_device()
     with torch.device("meta"):
-        network = zoo.build(model_id)
+        network = build(model_id)
     source: Path | None = None
     if weights == "random":
         network = network.to_empty(device="cpu")
         _randomise(network, spec, seed)
-    elif weights == "pretrained":
+        key = f"{spec.id}:random:{seed}"
+    else:
         source = checkpoints.obtain(spec.weights)
         _assign(network, spec, source)
-    else:
-        raise SpecError(f"Weights are 'pretrained' or 'random', not {weights!r}.")
-    network = network.to(device)
-    return _ready(FromPixels(network, spec.mean, spec.std), spec, imagenet_categories(), device, source)
-
-
-def wrap(
-    module: nn.Module,
-    *,
-    categories: Sequence[str] = (),
-    input_size: int = 224,
-    mean: Triple = (0.0, 0.0, 0.0),
-    std: Triple = (1.0, 1.0, 1.0),
-) -> LoadedModel:
-    """A network of your own as a LoadedModel; the module given is copied, not changed.
-
-    Args:
-        module: any module that torch.fx can trace, from normalised pixels [N, 3, S, S] to logits [N, C].
-        categories: names of the classes by index; without them they are called "class 0", "class 1", ...
-        input_size: side S of the input, in pixels.
-        mean: what is subtracted from pixels in [0, 1].
-        std: what they are then divided by.
-
-    Raises:
-        SpecError: when the module does not map [1, 3, S, S] to [1, C], or when there are not C categories.
-    """
-    network = copy.deepcopy(module).cpu().eval()
-    zoo.out_of_place(network)
-    pixels = FromPixels(network, mean, std)
-    with torch.no_grad():
-        logits = pixels(torch.zeros(1, 3, input_size, input_size))
-    if logits.dim() != 2 or logits.shape[0] != 1:
-        raise SpecError(
-            f"A network must return logits [N, C]; this one returned {tuple(logits.shape)} for one picture."
-        )
-    names = tuple(categories) or tuple(f"class {index}" for index in range(logits.shape[1]))
-    if len(names) != logits.shape[1]:
-        raise SpecError(f"The network has {logits.shape[1]} classes, but {len(names)} names were given.")
-    layers = tuple(name for name, layer in network.named_modules() if name and isinstance(layer, _SPATIAL))
-    convolutions = [name for name in layers if isinstance(network.get_submodule(name), nn.Conv2d)]
-    spec = ModelSpec(
-        id=type(module).__name__,
-        label=type(module).__name__,
-        year=0,
-        paper="",
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        weights=WeightsSource("", "", "", 0),
-        input_size=input_size,
-        mean=mean,
-        std=std,
-        feature_layers=layers,
-        cam_layer=convolutions[-1] if convolutions else "",
-        summary="",
-    )
-    return _ready(pixels, spec, names, torch.device("cpu"), None)
-
-
-def _ready(
-    module: nn.Module, spec: ModelSpec, categories: tuple[str, ...], device: torch.device, source: Path | None
-) -> LoadedModel:
-    module = module.to(device).eval().requires_grad_(False)
-    return LoadedModel(spec, module, categories, spec.input_size, device, source)
+        key = f"{spec.id}:{spec.weights.sha256}"
+    module = FromPixels(network, spec.mean, spec.std).to(device).eval().requires_grad_(False)
+    return LoadedModel(spec, module, spec.categories, spec.input_size, device, key, source)
 
 
 def _assign(network: nn.Module, spec: ModelSpec, path: Path) -> None:
     """Give the network the checkpoint's own tensors, without a second copy of them."""
-    state = zoo.adapt_state(spec.id, checkpoints.read_state_dict(path), tuple(network.state_dict()))
+    again = f"delete it and run: python -m convis_core.models fetch {spec.id}"
     try:
+        state = adapt_state(spec.id, checkpoints.read_state_dict(path), tuple(network.state_dict()))
         network.load_state_dict({name: value.contiguous() for name, value in state.items()}, assign=True)
-    except RuntimeError as error:
-        raise WeightsError(
-            f"The file {path} does not hold the weights of {spec.label}; "
-            f"delete it and run: python -m convis_core.models fetch {spec.id}"
-        ) from error
+    except (RuntimeError, ValueError) as error:
+        raise WeightsError(f"The file {path} does not hold the weights of {spec.label}; {again}") from error
+    broken = not_finite(network.state_dict())
+    if broken:
+        raise WeightsError(f"The file {path} holds weights of {spec.label} that are not numbers, in {broken}; {again}")
 
 
 def _randomise(network: nn.Module, spec: ModelSpec, seed: int) -> None:

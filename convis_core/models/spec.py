@@ -45,6 +45,7 @@ class ModelSpec:
         feature_layers: names of the layers worth showing, in order of execution.
         cam_layer: the last layer that still has a spatial grid, where Grad-CAM looks by default.
         summary: one sentence on what the network brought.
+        categories: readable names of the classes, by index.
     """
 
     id: str
@@ -59,6 +60,7 @@ class ModelSpec:
     feature_layers: tuple[str, ...]
     cam_layer: str
     summary: str
+    categories: tuple[str, ...]
 
     @property
     def embedded(self) -> bool:
@@ -77,6 +79,9 @@ class LoadedModel:
         categories: readable class names, by index.
         input_size: side S of the input, in pixels.
         device: where its weights lie.
+        key: what identifies the function that the network computes: equal for the same architecture with the same
+            weights, different for any two networks that differ. Results are remembered under it. Whoever puts another
+            module in the place of this one gives the new record another key.
         source: the checkpoint's file; None for random weights.
     """
 
@@ -85,4 +90,5 @@ class LoadedModel:
     categories: tuple[str, ...]
     input_size: int
     device: device
+    key: str
     source: Path | None = None

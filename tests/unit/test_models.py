@@ -11,7 +11,7 @@ from torch import nn
 
 from convis_core import attribution, models
 from convis_core.errors import SpecError
-from convis_core.models import zoo as ours
+from convis_core.models import registry as ours
 from convis_core.network import predict, record
 
 

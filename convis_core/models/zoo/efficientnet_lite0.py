@@ -10,6 +10,10 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from convis_core.models.categories import imagenet_categories
+from convis_core.models.spec import ModelSpec, StateDict, WeightsSource
+from convis_core.models.zoo.network import Network, numbered
+
 BATCH_NORM_EPS = 1e-3
 
 
@@ -98,3 +102,32 @@ class EfficientNetLite0(nn.Module):
         x = self.head(self.blocks(self.stem(x)))
         logits: Tensor = self.classifier(self.dropout(self.flatten(self.pool(x))))
         return logits
+
+
+def _adapt(state: StateDict, names: tuple[str, ...]) -> StateDict:
+    """The same tensors in the same order under other names; a mismatch of shapes shows when they are loaded."""
+    return dict(zip(names, state.values(), strict=True))
+
+
+SPEC = ModelSpec(
+    id="efficientnet_lite0",
+    label="EfficientNet-Lite0",
+    year=2020,
+    paper="Tan & Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019",
+    parameters=4_652_008,
+    weights=WeightsSource(
+        url="",
+        file_name="efficientnet-lite0-57934424.pth",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        size_bytes=18_826_032,
+    ),
+    input_size=224,
+    mean=(127 / 255, 127 / 255, 127 / 255),
+    std=(128 / 255, 128 / 255, 128 / 255),
+    feature_layers=("stem", *numbered("blocks", 16), "head"),
+    cam_layer="head",
+    summary="Small and fast, made for telephones: depthwise convolutions in inverted residual blocks.",
+    categories=imagenet_categories(),
+)
+
+NETWORK = Network(SPEC, EfficientNetLite0, _adapt)
