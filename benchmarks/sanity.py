@@ -1,6 +1,6 @@
 """Does SmoothGrad know more than chance? Deletion and insertion areas on every sample picture.
 
-``python -m benchmarks.trust`` prints a row for each picture: the areas under the curves of SmoothGrad, of saliency and
+``python -m benchmarks.sanity`` prints a row for each picture: the areas under the curves of SmoothGrad, of saliency and
 of Grad-CAM, and the mean of five random orders. Deletion should be lower than random, insertion higher; a star marks
 where it is not.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from convis_core import images, models, network
-from convis_core.attribution import methods, sanity
+from convis_core.attribution import grad_cam, saliency, sanity, smoothgrad
 from convis_core.results import DeletionInsertion, DeletionInsertionSpec, SmoothGradSpec
 
 SPEC = DeletionInsertionSpec(random_orders=5)
@@ -29,9 +29,9 @@ def main() -> None:
         x = images.to_tensor(images.sample(sample.id), model.input_size)
         top = network.predict(model, x, top=1).top[0]
         maps = (
-            _last(methods.smoothgrad(model, x, top.index, SmoothGradSpec())),
-            methods.saliency(model, x, top.index),
-            methods.grad_cam(model, x, top.index),
+            _last(smoothgrad(model, x, top.index, SmoothGradSpec())),
+            saliency(model, x, top.index),
+            grad_cam(model, x, top.index),
         )
         curves = [_last(sanity.deletion_insertion(model, x, attribution, SPEC)) for attribution in maps]
         print(

@@ -22,11 +22,9 @@ RECIPE_KEY = "convis-recipe"
 _IN_FRAMES = {
     "class_models.ascend",
     "class_models.deep_dream",
-    "attribution.integrated_gradients",
-    "attribution.smoothgrad",
     "occlusion.occlusion",
-    "attribution.sanity.deletion_insertion",
 }
+"""What yields ever better results, besides whatever is asked of ``attribution`` with a specification."""
 
 _ARGUMENTS = {
     "class_models.ascend": ("model", "target"),
@@ -107,7 +105,8 @@ class Recipe:
         if self.method == "class_models.ascend" and self.picture:
             arguments.append("picture=x")
         # Of a computation that comes in ever better frames, the last.
-        return f"{'*_, ' if self.method in _IN_FRAMES else ''}{name} = {self.method}({', '.join(arguments)})"
+        in_frames = self.method in _IN_FRAMES or (self.method.startswith("attribution.") and self.spec is not None)
+        return f"{'*_, ' if in_frames else ''}{name} = {self.method}({', '.join(arguments)})"
 
 
 def _named(value: Any) -> Any:

@@ -1,17 +1,20 @@
-"""Any method by its specification, so that pages and tests need not know one from another."""
+"""The methods of attribution, and any of them by its id.
+
+``METHODS`` is the one list of them. Whatever shows, compares, tests or repeats methods reads it there.
+"""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, get_args
+from importlib import import_module
+from typing import Any
 
 from torch import Tensor
 
-from convis_core.attribution import methods
+from convis_core.attribution.info import MethodInfo
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.results import Attribution, IntegratedGradientsSpec, SmoothGradSpec
+from convis_core.results import Attribution, Method
 
-Kind: TypeAlias = Literal[
+_FILES = (
     "smoothgrad",
     "saliency",
     "input_x_gradient",
@@ -19,90 +22,139 @@ Kind: TypeAlias = Literal[
     "guided_backprop",
     "grad_cam",
     "guided_grad_cam",
-]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-"""All methods, the recommended one first."""
+)
+"""The files in ``methods``, in the order in which methods are offered: the recommended one first."""
 
-_ONCE: dict[str, Callable[[LoadedModel, Tensor, int], Attribution]] = {
-    "saliency": methods.saliency,
-    "input_x_gradient": methods.input_x_gradient,
-    "guided_backprop": methods.guided_backprop,
-}
-_OF_A_LAYER = {"grad_cam": methods.grad_cam, "guided_grad_cam": methods.guided_grad_cam}
+METHODS: tuple[MethodInfo, ...] = tuple(
+    import_module(f"convis_core.attribution.methods.{name}").INFO for name in _FILES
+)
+"""All methods."""
+
+KINDS: tuple[str, ...] = tuple(info.id for info in METHODS)
+"""The ids of all methods."""
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
-    """A method with all that it is asked; what it does not read is None, so that equal questions are equal.
+def method_info(method: str | Method) -> MethodInfo:
+    """What is known of a method; where its specification changes the unit or the sign, as it changes them.
 
-    Attributes:
-        kind: one of ``KINDS``.
-        smoothgrad: read by "smoothgrad"; the default specification when None.
-        integrated: read by "integrated_gradients"; likewise.
-        layer: read by "grad_cam" and "guided_grad_cam"; the network's last layer with maps when None.
+    >>> method_info("grad_cam").label
+    'Grad-CAM'
+
+    Args:
+        method: its id, or a method with its settings.
+
+    Raises:
+        SpecError: when there is no such method.
     """
+    name = method.id if isinstance(method, Method) else method
+    info = next((known for known in METHODS if known.id == name), None)
+    if info is None:
+        raise SpecError(f"There is no method called {name!r}; choose one of {', '.join(KINDS)}.")
+    if isinstance(method, Method) and method.spec is not None and info.varied is not None:
+        return info.varied(method.spec)
+    return info
 
-    kind: Kind
-    smoothgrad: SmoothGradSpec | None = None
-    integrated: IntegratedGradientsSpec | None = None
-    layer: str | None = None
 
-    @property
-    def passes(self) -> int:
-        """How often the network is run forwards and backwards."""
-        if self.kind == "smoothgrad":
-            return (self.smoothgrad or SmoothGradSpec()).n_samples
-        if self.kind == "integrated_gradients":
-            return (self.integrated or IntegratedGradientsSpec()).steps
-        return 2 if self.kind == "guided_grad_cam" else 1
+def method_with(method: str | Method, *, spec: Any = None, layer: str | None = None) -> Method:
+    """A method with all its settings: what is not given is the default, so that equal questions are equal.
+
+    >>> method_with("saliency")
+    Method(id='saliency', spec=None, layer=None)
+
+    Args:
+        method: its id; or a method with its settings, to which none are added.
+        spec: the specification.
+        layer: the layer to explain; None for the network's last layer with maps.
+
+    Raises:
+        SpecError: when there is no such method, or when it does not take what it is given.
+    """
+    if isinstance(method, Method):
+        if spec is not None or layer is not None:
+            raise SpecError("A method with its settings takes no further ones; give its id instead.")
+        spec, layer = method.spec, method.layer
+    info = method_info(method)
+    if spec is None and info.spec_type is not None:
+        spec = info.spec_type()
+    if spec is not None and (info.spec_type is None or not isinstance(spec, info.spec_type)):
+        takes = "no specification" if info.spec_type is None else f"a {info.spec_type.__name__}"
+        raise SpecError(f"{info.label} takes {takes}, not {spec!r}.")
+    if layer is not None and not info.takes_layer:
+        raise SpecError(f"{info.label} explains no particular layer; leave out {layer!r}.")
+    return Method(info.id, spec, layer)
+
+
+def passes(method: str | Method) -> int:
+    """How often a method runs the network forwards and backwards.
+
+    >>> passes("guided_grad_cam")
+    2
+
+    Raises:
+        SpecError: as ``method_with`` does.
+    """
+    asked = method_with(method)
+    return method_info(asked).passes(asked.spec)
 
 
 def attribute(
-    model: LoadedModel, x: Tensor, target: int, method: Method, *, resume: Attribution | None = None
+    model: LoadedModel,
+    x: Tensor,
+    target: int,
+    method: str | Method,
+    *,
+    spec: Any = None,
+    layer: str | None = None,
+    resume: Attribution | None = None,
 ) -> Iterator[Attribution]:
-    """What a method says of every pixel, as frames; methods of one pass have one.
+    """What a method says of every pixel, as frames; a method without a specification has one.
 
     Args:
         model: the network.
         x: pixels in [0, 1], float32 [1, 3, S, S].
         target: index of the class.
-        method: which, and how.
-        resume: a frame that SmoothGrad can continue from (see ``continues``); other methods do not read it.
+        method: the id of a method, or a method with its settings.
+        spec: of a method given by its id; its default when None.
+        layer: likewise; the network's last layer with maps when None.
+        resume: a frame to continue from, see ``continues``; not read by a method that cannot.
 
     Returns:
         An iterator of attributions, the last one final.
 
     Raises:
-        SpecError: when the method refuses what it is asked, or there is none of this kind.
+        SpecError: when there is no such method, or when it refuses what it is asked.
     """
-    if method.kind == "smoothgrad":
-        return methods.smoothgrad(model, x, target, method.smoothgrad or SmoothGradSpec(), resume=resume)
-    if method.kind == "integrated_gradients":
-        return methods.integrated_gradients(model, x, target, method.integrated or IntegratedGradientsSpec())
-    if method.kind in _ONCE:
-        return iter((_ONCE[method.kind](model, x, target),))
-    if method.kind in _OF_A_LAYER:
-        return iter((_OF_A_LAYER[method.kind](model, x, target, layer=method.layer),))
-    raise SpecError(f"There is no method called {method.kind!r}; choose one of {', '.join(KINDS)}.")
+    asked = method_with(method, spec=spec, layer=layer)
+    info = method_info(asked)
+    given = () if info.spec_type is None else (asked.spec,)
+    named: dict[str, Any] = {"layer": asked.layer} if info.takes_layer else {}
+    if info.continues is not None:
+        named["resume"] = resume
+    found = info.run(model, x, target, *given, **named)
+    return iter((found,)) if isinstance(found, Attribution) else found
 
 
-def final(model: LoadedModel, x: Tensor, target: int, method: Method) -> Attribution:
+def final(
+    model: LoadedModel, x: Tensor, target: int, method: str | Method, *, spec: Any = None, layer: str | None = None
+) -> Attribution:
     """The last frame of ``attribute``.
 
     Args:
         model: the network.
         x: pixels in [0, 1], float32 [1, 3, S, S].
         target: index of the class.
-        method: which, and how.
+        method: the id of a method, or a method with its settings.
+        spec: as in ``attribute``.
+        layer: as in ``attribute``.
 
     Raises:
         SpecError: as ``attribute`` does.
     """
-    *_, last = attribute(model, x, target, method)
+    *_, last = attribute(model, x, target, method, spec=spec, layer=layer)
     return last
 
 
-def once(method: Method) -> Callable[[LoadedModel, Tensor, int], Attribution]:
+def once(method: str | Method) -> Callable[[LoadedModel, Tensor, int], Attribution]:
     """The method as a function of network, picture and class, as ``attribution.sanity`` takes it."""
 
     def attributes(model: LoadedModel, x: Tensor, target: int) -> Attribution:
@@ -112,25 +164,20 @@ def once(method: Method) -> Callable[[LoadedModel, Tensor, int], Attribution]:
 
 
 def continues(before: Method, after: Method, reached: Attribution) -> bool:
-    """Whether SmoothGrad need not start from nothing: the same noise, and no more copies than are asked for.
+    """Whether a computation need not start from nothing, but can take what another one had reached.
 
     Args:
         before: what ``reached`` was asked for.
         after: what is asked for now, of the same network, picture and class.
         reached: a frame of ``before``.
     """
-    if before.smoothgrad is None or after.smoothgrad is None or reached.sums is None:
+    info = method_info(after)
+    if before.id != after.id or info.continues is None:
         return False
-    n_samples, variant = after.smoothgrad.n_samples, after.smoothgrad.variant
-    same = replace(before.smoothgrad, n_samples=n_samples, variant=variant) == after.smoothgrad
-    return same and reached.sums.samples <= n_samples
+    return info.continues(method_with(before).spec, method_with(after).spec, reached)
 
 
-def recipe_parts(method: Method) -> tuple[str, Any, tuple[tuple[str, str], ...]]:
+def recipe_parts(method: str | Method) -> tuple[str, Any, tuple[tuple[str, str], ...]]:
     """The function of the core, the specification and the options that it takes, for the recipe of a file."""
-    if method.kind == "smoothgrad":
-        return "attribution.smoothgrad", method.smoothgrad or SmoothGradSpec(), ()
-    if method.kind == "integrated_gradients":
-        return "attribution.integrated_gradients", method.integrated or IntegratedGradientsSpec(), ()
-    options = (("layer", method.layer),) if method.layer else ()
-    return f"attribution.{method.kind}", None, options
+    asked = method_with(method)
+    return method_info(asked).recipe, asked.spec, (("layer", asked.layer),) if asked.layer else ()

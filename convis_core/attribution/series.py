@@ -2,58 +2,25 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from convis_core.attribution import sanity
-from convis_core.attribution.methods import smoothgrad
-from convis_core.attribution.registry import Method, attribute
+from convis_core.attribution.methods.smoothgrad import smoothgrad
+from convis_core.attribution.registry import attribute, passes
 from convis_core.attribution.similarity import correlation, rank_correlation
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.results import Attribution, DeletionInsertion, DeletionInsertionSpec, SmoothGradSpec
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Filmstrip:
-    """One picture at growing noise levels.
-
-    Attributes:
-        levels: the noise levels.
-        attributions: one for each level so far; the last of them may be a partial estimate.
-        done: noisy copies computed.
-        total: noisy copies to compute.
-    """
-
-    levels: tuple[float, ...]
-    attributions: tuple[Attribution, ...]
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
-    """Several methods on one picture and class.
-
-    Attributes:
-        methods: which.
-        attributions: one for each method so far.
-        curves: deletion and insertion, one for each method so far; the last of them may be incomplete. The random
-            orders stand in the first.
-        agreement: float32 [M, M], Pearson's correlation of the signed values, summed over the channels, above and
-            on the diagonal; Spearman's of the magnitudes below it. Nan where pending or where a map is constant.
-        done: units of work, passes through the network.
-        total: units of work in all.
-    """
-
-    methods: tuple[Method, ...]
-    attributions: tuple[Attribution, ...]
-    curves: tuple[DeletionInsertion, ...]
-    agreement: Tensor
-    done: int
-    total: int
+from convis_core.results import (
+    Attribution,
+    Comparison,
+    DeletionInsertion,
+    DeletionInsertionSpec,
+    Filmstrip,
+    Method,
+    SmoothGradSpec,
+)
 
 
 def filmstrip(
@@ -74,7 +41,7 @@ def filmstrip(
         An iterator of strips; the estimate at the latest level grows from frame to frame.
 
     Raises:
-        SpecError: when there is no level, or as ``gradients.smoothgrad`` does.
+        SpecError: when there is no level, or as ``attribution.smoothgrad`` does.
     """
     if not levels:
         raise SpecError("A filmstrip needs at least one noise level.")
@@ -126,17 +93,17 @@ def _compared(
     curves: tuple[DeletionInsertion, ...] = ()
     agreement = torch.full((len(methods), len(methods)), torch.nan)
     looks = 2 * (spec.steps + 1)
-    total = sum(method.passes for method in methods) + looks * (len(methods) + spec.random_orders)
+    total = sum(passes(method) for method in methods) + looks * (len(methods) + spec.random_orders)
     done = 0
     for method in methods:
         partial = done
         for frame in attribute(model, x, target, method):
-            partial = done + min(frame.done, method.passes)
+            partial = done + min(frame.done, passes(method))
             if frame.done < frame.total:
                 yield Comparison(methods, (*maps, frame), curves, agreement, partial, total)
             else:
                 maps = (*maps, frame)
-        done += method.passes
+        done += passes(method)
         agreement = _agreement(maps, len(methods))
         yield Comparison(methods, maps, curves, agreement, done, total)
     for index, attribution in enumerate(maps):

@@ -11,23 +11,9 @@ from convis_core.figures import maps
 from convis_core.figures.style import ACCENT, CATEGORICAL, FONT_SIZE, MUTED, Scale, magnitude_scale, plain, signed_scale
 from convis_core.results import DeletionInsertion, NoiseWalk, Running, WeightRandomisation
 
-UNITS = {
-    "saliency": "change of logit per unit of pixel",
-    "SmoothGrad": "mean change of logit per unit of pixel",
-    "SmoothGrad squared": "mean squared change of logit",
-    "VarGrad": "variance of the change of logit",
-    "SmoothGrad of magnitudes": "mean |change of logit| per unit of pixel",
-    "input x gradient": "contribution to the logit",
-    "integrated gradients": "contribution to the logit",
-    "guided backprop": "guided change of logit",
-    "Grad-CAM": "evidence for the class",
-    "guided Grad-CAM": "guided change x evidence",
-}
-"""What the values of a method count, by its name."""
 RELATIVE = "share of the map's own 99th percentile"
 HARDLY = 0.99
 """From this correlation on, two frames can hardly be told apart."""
-_NEVER_NEGATIVE = {"SmoothGrad squared", "VarGrad", "SmoothGrad of magnitudes"}
 _COLOURS_OF_LIGHT = (("red", CATEGORICAL[5]), ("green", CATEGORICAL[2]), ("blue", CATEGORICAL[0]))
 _LEGEND = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "font": {"size": FONT_SIZE}}
 # At the right there is room for half of the last number.
@@ -35,20 +21,19 @@ _MARGIN = {"t": 30, "l": 4, "r": 18}
 _AXIS = {"tickfont": {"size": FONT_SIZE - 1}, "title_font": {"size": FONT_SIZE}}
 
 
-def map_scale(values: Tensor, method: str, *, with_sign: bool, percentile: float) -> Scale:
+def map_scale(values: Tensor, unit: str, *, signed: bool, with_sign: bool, percentile: float) -> Scale:
     """The colours of an attribution: red and blue about zero with signs, else dark to bright.
 
     Args:
         values: [H, W], what is drawn.
-        method: name of the method, for the unit.
+        unit: what the values count.
+        signed: whether the method's values can be negative, so that a magnitude is the absolute value of the unit.
         with_sign: whether ``values`` has signs.
         percentile: values above it get the last colour.
     """
-    unit = UNITS.get(method, method)
     if with_sign:
         return signed_scale(values, unit, percentile=percentile)
-    said = unit if method in _NEVER_NEGATIVE or method == "Grad-CAM" else f"|{unit}|"
-    return magnitude_scale(values, said, percentile=percentile)
+    return magnitude_scale(values, f"|{unit}|" if signed else unit, percentile=percentile)
 
 
 RELATIVE_SCALE = Scale("magnitude", 0.0, 1.0, RELATIVE)

@@ -21,6 +21,7 @@ from convis_core.results.attribution import (
     Baseline,
     Convention,
     IntegratedGradientsSpec,
+    Method,
     NoiseWalk,
     NoiseWalkSpec,
     Running,
@@ -32,11 +33,13 @@ from convis_core.results.class_models import (
     ROBUST,
     AscentState,
     ClassModelFrame,
+    ClassModelPair,
     ClassModelSpec,
     DreamFrame,
     DreamSpec,
     Moment,
     Recognition,
+    Recognitions,
     Regularisers,
     Spectrum,
     Transforms,
@@ -74,7 +77,7 @@ from convis_core.results.objectives import (
     Objective,
     Sum,
 )
-from convis_core.results.occlusion import Fill, OcclusionCost, OcclusionMap, OcclusionSpec
+from convis_core.results.occlusion import Fill, OcclusionCost, OcclusionMap, OcclusionSpec, SizeComparison
 from convis_core.results.prediction import Prediction, Score
 from convis_core.results.sanity import (
     ClassSwap,
@@ -84,6 +87,7 @@ from convis_core.results.sanity import (
     WeightRandomisation,
 )
 from convis_core.results.segmentation import GrabCutSpec, Segmentation
+from convis_core.results.series import Comparison, Filmstrip, Pace
 from convis_core.results.sheets import ContactSheet, KernelSpec, SheetLayout, SheetSpec
 
 __all__ = [
@@ -99,9 +103,11 @@ __all__ = [
     "ChannelStatistics",
     "ClassLogit",
     "ClassModelFrame",
+    "ClassModelPair",
     "ClassModelSpec",
     "ClassProbability",
     "ClassSwap",
+    "Comparison",
     "ContactSheet",
     "Convention",
     "CornerMaps",
@@ -113,6 +119,7 @@ __all__ = [
     "EffectiveField",
     "FeatureMaps",
     "Fill",
+    "Filmstrip",
     "Filters",
     "GrabCutSpec",
     "Growth",
@@ -123,6 +130,7 @@ __all__ = [
     "LayerRow",
     "LayerSummary",
     "LogProbability",
+    "Method",
     "Moment",
     "Neuron",
     "NoiseWalk",
@@ -132,6 +140,7 @@ __all__ = [
     "OcclusionMap",
     "OcclusionSpec",
     "OutputSize",
+    "Pace",
     "Padding",
     "PoolPair",
     "Pooled",
@@ -140,6 +149,7 @@ __all__ = [
     "RandomisationSpec",
     "ReceptiveField",
     "Recognition",
+    "Recognitions",
     "Rectified",
     "Regularisers",
     "Running",
@@ -149,6 +159,7 @@ __all__ = [
     "SharedWeight",
     "SheetLayout",
     "SheetSpec",
+    "SizeComparison",
     "Slide",
     "SmoothGradSpec",
     "SmoothGradVariant",

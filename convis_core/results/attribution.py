@@ -1,7 +1,7 @@
 """What a gradient method says about every pixel, and the specifications that ask for it."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from torch import Tensor
 
@@ -57,6 +57,21 @@ class NoiseWalkSpec:
     noise_level: float = 0.02
     steps: int = 96
     seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method with its settings, as ``attribution.method_with`` fills them in; what it does not take is None.
+
+    Attributes:
+        id: its short name, one of ``attribution.KINDS``.
+        spec: its specification; None for the default.
+        layer: the layer that it explains; None for the network's last layer with maps.
+    """
+
+    id: str
+    spec: Any = None
+    layer: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

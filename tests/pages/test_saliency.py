@@ -9,7 +9,7 @@ from convis_core import attribution, images, models, network
 from convis_core.figures.scores import percent
 from convis_core.results import ClassSwap, DeletionInsertion, DeletionInsertionSpec, WeightRandomisation
 from convis_core.runtime import lanes
-from pages._sections.saliency import compare, controls, forget, swap, trust, walk
+from pages._sections.saliency import compare, forget, labels, pace, swap, trust, walk
 from pages._sections.saliency import curves as saliency_curves
 from pages._shell import layout
 
@@ -26,7 +26,7 @@ def opened(open_page, view="One map", **query):
 def short(monkeypatch):
     """Tests of few steps, begun without being asked for."""
     spec = DeletionInsertionSpec(steps=3, random_orders=1)
-    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 1e9)
+    monkeypatch.setattr(pace, "PATIENCE_SECONDS", 1e9)
     monkeypatch.setattr(compare, "SPEC", spec)
     monkeypatch.setattr(saliency_curves, "SPEC", spec)
     monkeypatch.setattr(walk, "STEPS", 8)
@@ -53,7 +53,7 @@ def target(lite0, x):
 
 @pytest.mark.parametrize("kind", attribution.KINDS)
 def test_every_method_draws_its_map_and_a_sentence(open_page, kind):
-    app = opened(open_page, method=controls.LABELS[kind], steps="8")
+    app = opened(open_page, method=labels.LABELS[kind], steps="8")
     assert not app.exception and not app.error
     assert app.selectbox(key="saliency_method").value == kind
     assert "of the picture" in sentence(app)
@@ -123,7 +123,7 @@ def test_the_filmstrip_has_a_map_for_each_level(open_page, short):
 
 
 def test_what_takes_long_waits_for_the_button(open_page, monkeypatch):
-    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(pace, "PATIENCE_SECONDS", 0)
     app = opened(open_page, "Filmstrip")
     assert not app.exception
     assert "waits for you" in app.info[0].value
@@ -151,7 +151,7 @@ def test_the_comparison_takes_the_copies_of_the_link(open_page, short, monkeypat
     monkeypatch.setattr(attribution, "compare", note)
     app = open_page("saliency", {"saliency_view": "Compare", "saliency_samples": samples})
     assert not app.exception
-    assert seen[0].smoothgrad.n_samples == used
+    assert seen[0].spec.n_samples == used
 
 
 def test_the_walk_begins_at_the_most_sensitive_pixel_and_takes_any(open_page, short, lite0, x, target):

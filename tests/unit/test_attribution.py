@@ -1,7 +1,9 @@
 """Attributions by specification, their history and what is looked at of them."""
 
 import dataclasses
+import inspect
 import math
+import pickle
 from itertools import pairwise
 
 import pytest
@@ -12,6 +14,7 @@ from convis_core import attribution, models
 from convis_core.attribution import Method, sanity
 from convis_core.attribution.similarity import correlation
 from convis_core.errors import SpecError
+from convis_core.export import Recipe
 from convis_core.results import Attribution, DeletionInsertionSpec, IntegratedGradientsSpec, SmoothGradSpec
 
 SIDE = 16
@@ -41,29 +44,100 @@ def test_every_method_by_its_specification_is_the_function_itself(model, x):
         Method("guided_backprop"): attribution.guided_backprop(model, x, 1),
         Method("grad_cam", layer=layer): attribution.grad_cam(model, x, 1, layer=layer),
         Method("guided_grad_cam", layer=layer): attribution.guided_grad_cam(model, x, 1, layer=layer),
-        Method("smoothgrad", smoothgrad=SMOOTH): list(attribution.smoothgrad(model, x, 1, SMOOTH))[-1],
-        Method("integrated_gradients", integrated=integrated): list(
+        Method("smoothgrad", spec=SMOOTH): list(attribution.smoothgrad(model, x, 1, SMOOTH))[-1],
+        Method("integrated_gradients", spec=integrated): list(
             attribution.integrated_gradients(model, x, 1, integrated)
         )[-1],
     }
-    assert {method.kind for method in expected} == set(attribution.KINDS)
+    assert {method.id for method in expected} == set(attribution.KINDS)
     for method, found in expected.items():
         again = attribution.final(model, x, 1, method)
-        assert torch.equal(again.values, found.values), method.kind
+        assert torch.equal(again.values, found.values), method.id
         assert again.method == found.method
         assert torch.equal(attribution.once(method)(model, x, 1).values, found.values)
 
 
 def test_an_unknown_method_is_refused(model, x):
-    with pytest.raises(SpecError, match="no method called 'magic'"):
-        attribution.attribute(model, x, 0, Method("magic"))  # type: ignore[arg-type]
+    for magic in ("magic", Method("magic")):
+        with pytest.raises(SpecError, match="no method called 'magic'"):
+            attribution.attribute(model, x, 0, magic)
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "says"),
+    [
+        ("saliency", {"spec": SmoothGradSpec()}, "Saliency takes no specification"),
+        ("smoothgrad", {"spec": IntegratedGradientsSpec()}, "takes a SmoothGradSpec"),
+        ("smoothgrad", {"layer": "0"}, "no particular layer"),
+        (Method("grad_cam"), {"layer": "0"}, "no further"),
+    ],
+)
+def test_settings_that_a_method_does_not_take_are_refused(model, x, method, settings, says):
+    with pytest.raises(SpecError, match=says):
+        attribution.attribute(model, x, 0, method, **settings)
+
+
+def test_an_id_with_settings_is_the_same_question_as_a_record(model, x):
+    asked = attribution.method_with("smoothgrad")
+    assert asked == Method("smoothgrad", SmoothGradSpec()) == attribution.method_with(Method("smoothgrad"))
+    assert attribution.method_with("grad_cam", layer="0") == Method("grad_cam", layer="0")
+    by_id = attribution.final(model, x, 1, "grad_cam", layer="0")
+    by_record = attribution.final(model, x, 1, Method("grad_cam", layer="0"))
+    assert torch.equal(by_id.values, by_record.values)
+    frames = attribution.attribute(model, x, 1, method="smoothgrad", spec=SMOOTH)
+    assert torch.equal(list(frames)[-1].values, attribution.final(model, x, 1, Method("smoothgrad", SMOOTH)).values)
+
+
+@pytest.mark.parametrize("info", attribution.METHODS, ids=lambda info: info.id)
+def test_every_record_says_what_is_true_of_its_method(model, x, info):
+    assert pickle.loads(pickle.dumps(info)) == info
+    assert getattr(attribution, info.id) is info.run, "every method is a function of the package"
+    assert attribution.method_info(info.id) is info
+    module, _, name = info.recipe.rpartition(".")
+    assert module == "attribution" and getattr(attribution, name) is info.run
+    called = {"spec": info.spec_type is not None, "layer": info.takes_layer, "resume": info.continues is not None}
+    parameters = inspect.signature(info.run).parameters
+    assert {name: name in parameters for name in called} == called
+    quick = {SmoothGradSpec: SMOOTH, IntegratedGradientsSpec: IntegratedGradientsSpec(steps=5)}
+    spec = quick[info.spec_type] if info.spec_type else None
+    asked = attribution.method_with(info.id, spec=spec, layer="1" if info.takes_layer else None)
+    *_, last = attribution.attribute(model, x, 0, asked)
+    assert bool((last.values < 0).any()) == info.signed
+    assert attribution.passes(asked) == (2 if info.id == "guided_grad_cam" else last.total)
+
+
+@pytest.mark.parametrize("info", [info for info in attribution.METHODS if info.derivative], ids=lambda info: info.id)
+def test_what_is_said_to_be_a_derivative_is_the_weights_of_a_linear_network(x, info):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 3))
+    found = attribution.final(models.wrap(net, input_size=SIDE), x, 2, info.id)
+    assert torch.allclose(found.values, net[1].weight[2].view(3, SIDE, SIDE), atol=1e-6)
+
+
+def test_a_variant_of_smoothgrad_has_its_own_unit_and_sign():
+    variants = {kind: SmoothGradSpec(variant=kind) for kind in ("mean", "squared", "variance", "absolute")}
+    infos = {kind: attribution.method_info(Method("smoothgrad", spec)) for kind, spec in variants.items()}
+    assert [info.signed for info in infos.values()] == [info.derivative for info in infos.values()]
+    assert {kind for kind, info in infos.items() if info.signed} == {"mean"}
+    assert infos["mean"] == attribution.method_info("smoothgrad")
+    assert len({info.unit for info in infos.values()}) == 4
+
+
+@pytest.mark.parametrize("info", attribution.METHODS, ids=lambda info: info.id)
+def test_the_recipe_of_a_method_computes_its_map_again(lite0, chelsea, info):
+    few = {SmoothGradSpec: SmoothGradSpec(n_samples=2), IntegratedGradientsSpec: IntegratedGradientsSpec(steps=2)}
+    spec = few[info.spec_type] if info.spec_type else None
+    asked = attribution.method_with(info.id, spec=spec, layer="blocks.9" if info.takes_layer else None)
+    function, spec, options = attribution.recipe_parts(asked)
+    names: dict[str, object] = {}
+    exec(Recipe("efficientnet_lite0", "chelsea", function, 282, spec, options).as_python(), names)  # noqa: S102
+    assert torch.equal(names["result"].values, attribution.final(lite0, chelsea, 282, asked).values)
 
 
 def test_smoothgrad_goes_on_from_fewer_copies_but_not_from_other_noise(model, x):
-    few = Method("smoothgrad", smoothgrad=SMOOTH)
-    more = Method("smoothgrad", smoothgrad=dataclasses.replace(SMOOTH, n_samples=20, variant="variance"))
-    other = Method("smoothgrad", smoothgrad=dataclasses.replace(SMOOTH, noise_level=0.1))
-    fewer = Method("smoothgrad", smoothgrad=dataclasses.replace(SMOOTH, n_samples=2))
+    few = Method("smoothgrad", spec=SMOOTH)
+    more = Method("smoothgrad", spec=dataclasses.replace(SMOOTH, n_samples=20, variant="variance"))
+    other = Method("smoothgrad", spec=dataclasses.replace(SMOOTH, noise_level=0.1))
+    fewer = Method("smoothgrad", spec=dataclasses.replace(SMOOTH, n_samples=2))
     reached = attribution.final(model, x, 0, few)
     assert attribution.continues(few, more, reached)
     assert not attribution.continues(few, other, reached)
@@ -75,7 +149,7 @@ def test_smoothgrad_goes_on_from_fewer_copies_but_not_from_other_noise(model, x)
 
 
 def test_the_history_is_that_of_all_frames(model, x):
-    method = Method("smoothgrad", smoothgrad=SMOOTH)
+    method = Method("smoothgrad", spec=SMOOTH)
     frames = list(attribution.attribute(model, x, 0, method))
     *_, last = attribution.running(iter(frames))
     assert last.samples == tuple(frame.done for frame in frames)
@@ -136,7 +210,7 @@ def test_the_filmstrip_is_smoothgrad_level_by_level(model, x):
 
 
 def test_the_comparison_has_the_curves_and_likeness_that_one_gets_alone(model, x):
-    methods = (Method("smoothgrad", smoothgrad=SMOOTH), Method("saliency"))
+    methods = (Method("smoothgrad", spec=SMOOTH), Method("saliency"))
     spec = DeletionInsertionSpec(steps=4, random_orders=2)
     frames = list(attribution.compare(model, x, 0, methods, spec))
     last = frames[-1]

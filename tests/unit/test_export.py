@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from convis_core import export
+from convis_core import attribution, export
 from convis_core.errors import SpecError
 
 RECIPE = export.Recipe("efficientnet_lite0", "chelsea", "attribution.saliency", 282)
@@ -70,21 +70,19 @@ def test_csv_is_a_table_under_a_comment():
 
 
 def test_the_recipe_as_python_computes_the_result_again(lite0, chelsea):
-    from convis_core.attribution import methods
 
     names: dict[str, object] = {}
     exec(RECIPE.as_python(), names)  # noqa: S102
-    assert torch.equal(names["result"].values, methods.saliency(lite0, chelsea, 282).values)  # type: ignore[attr-defined]
+    assert torch.equal(names["result"].values, attribution.saliency(lite0, chelsea, 282).values)  # type: ignore[attr-defined]
 
 
 def test_the_recipe_of_a_computation_in_frames_ends_with_the_last(lite0, chelsea):
     from convis_core import results
-    from convis_core.attribution import methods
 
     spec = results.SmoothGradSpec(n_samples=3)
     names: dict[str, object] = {}
     exec(export.Recipe("efficientnet_lite0", "chelsea", "attribution.smoothgrad", 282, spec).as_python(), names)  # noqa: S102
-    *_, last = methods.smoothgrad(lite0, chelsea, 282, spec)
+    *_, last = attribution.smoothgrad(lite0, chelsea, 282, spec)
     assert torch.equal(names["result"].values, last.values)  # type: ignore[attr-defined]
 
 
@@ -97,15 +95,14 @@ def test_the_recipe_of_an_own_picture_names_it_and_options_follow():
 
 def test_the_recipe_of_what_an_attribution_was_used_for_makes_the_attribution_first(lite0, chelsea):
     from convis_core import images, results, segmentation
-    from convis_core.attribution import methods
 
     smooth, spec = results.SmoothGradSpec(n_samples=2), results.GrabCutSpec(iterations=1)
     basis = export.Recipe("efficientnet_lite0", "chelsea", "attribution.smoothgrad", 282, smooth)
     recipe = export.Recipe("efficientnet_lite0", "chelsea", "segmentation.grabcut", 282, spec, attribution=basis)
     names: dict[str, object] = {}
     exec(recipe.as_python(), names)  # noqa: S102
-    *_, attribution = methods.smoothgrad(lite0, chelsea, 282, smooth)
-    cut = segmentation.grabcut(images.sample("chelsea"), attribution, spec)
+    *_, explained = attribution.smoothgrad(lite0, chelsea, 282, smooth)
+    cut = segmentation.grabcut(images.sample("chelsea"), explained, spec)
     assert torch.equal(names["result"].mask, cut.mask)  # type: ignore[attr-defined]
     assert json.loads(recipe.as_json())["attribution"]["spec"]["n_samples"] == 2
 

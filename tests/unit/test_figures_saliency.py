@@ -24,20 +24,20 @@ from convis_core.results.segmentation import BACKGROUND, FOREGROUND
 
 def test_a_signed_map_is_symmetric_and_a_magnitude_begins_at_zero():
     values = torch.tensor([[-3.0, 1.0], [0.5, 2.0]])
-    with_sign = figures.map_scale(values, "saliency", with_sign=True, percentile=100)
+    with_sign = figures.map_scale(values, "change of logit", signed=True, with_sign=True, percentile=100)
     assert (with_sign.low, with_sign.high, with_sign.kind) == (-3.0, 3.0, "signed")
-    without = figures.map_scale(values.abs(), "saliency", with_sign=False, percentile=100)
+    without = figures.map_scale(values.abs(), "change of logit", signed=True, with_sign=False, percentile=100)
     assert (without.low, without.high, without.kind) == (0.0, 3.0, "magnitude")
     assert without.unit == f"|{with_sign.unit}|"
 
 
 def test_what_is_never_negative_has_no_bars_around_its_unit():
-    scale = figures.map_scale(torch.ones(2, 2), "VarGrad", with_sign=False, percentile=99)
+    scale = figures.map_scale(torch.ones(2, 2), "variance", signed=False, with_sign=False, percentile=99)
     assert "|" not in scale.unit
 
 
 def test_the_map_hides_the_bar_that_the_page_draws_beneath():
-    scale = figures.map_scale(torch.ones(4, 4), "saliency", with_sign=False, percentile=99)
+    scale = figures.map_scale(torch.ones(4, 4), "change of logit", signed=True, with_sign=False, percentile=99)
     figure = figures.over(Image.new("RGB", (8, 8)), torch.ones(4, 4), scale, opacity=0.3, side=8)
     assert figure.layout.coloraxis.showscale is False
     assert figure.data[0].opacity == 0.3

@@ -241,7 +241,7 @@ def test_closing_early_and_a_failure_on_the_way_leave_no_trace(curved, x, monkey
     def fail(*_):
         raise RuntimeError("no more memory")
 
-    monkeypatch.setattr("convis_core.attribution.methods.smoothing.logit_gradients", fail)
+    monkeypatch.setattr("convis_core.attribution.methods.smoothgrad.logit_gradients", fail)
     with pytest.raises(RuntimeError, match="no more memory"):
         next(attribution.smoothgrad(curved, x, 1, specs[0]))
     assert state_of(curved) == before
@@ -285,6 +285,9 @@ def test_guided_and_plain_gradients_at_once_do_not_disturb_each_other(lite0, che
         (lambda m, x: attribution.grad_cam(m, x, 1, layer="nowhere"), "no layer called"),
         (lambda m, x: attribution.grad_cam(m, x, 1, layer="last"), "no rows and columns"),
         (lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(steps=0)), "one step"),
+        (lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(steps=4097)), "to 4096"),
+        (lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(steps=8.0)), "one step"),
+        (lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(steps=True)), "one step"),
         (
             lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(baseline="pink")),
             "no baseline",
@@ -296,6 +299,12 @@ def test_guided_and_plain_gradients_at_once_do_not_disturb_each_other(lite0, che
             "noise level",
         ),
         (lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(seed=-1)), "seed"),
+        (lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(seed=0.0)), "seed"),
+        (lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(steps=4097)), "two points"),
+        (
+            lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(noise_level=11)),
+            "noise level",
+        ),
     ],
 )
 def test_what_is_impossible_is_refused_at_the_call(curved, x, ask, says):

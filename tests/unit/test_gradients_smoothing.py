@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from convis_core import attribution, models
-from convis_core.attribution.methods import chunks
+from convis_core.attribution import chunks
 from convis_core.attribution.similarity import correlation
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
@@ -114,6 +114,27 @@ def test_a_picture_of_one_colour_has_no_range_and_gets_no_noise(smooth):
     assert torch.allclose(found.values, attribution.saliency(smooth, flat, 1).values, atol=1e-6)
 
 
+@pytest.mark.parametrize("variant", ["mean", "squared", "variance", "absolute"])
+def test_without_noise_one_gradient_stands_for_all_copies(smooth, x, monkeypatch, variant):
+    pictures = []
+
+    def counted(model, batch, target):
+        pictures.extend(batch)
+        return chunks.logit_gradients(model, batch, target)
+
+    monkeypatch.setattr("convis_core.attribution.methods.smoothgrad.logit_gradients", counted)
+    spec = SmoothGradSpec(noise_level=0, n_samples=9, variant=variant)
+    (frame,) = attribution.smoothgrad(smooth, x, 1, spec)
+    assert len(pictures) == 1 and (frame.done, frame.total) == (9, 9)
+    gradient = attribution.saliency(smooth, x, 1).values
+    expected = {"mean": gradient, "squared": gradient**2, "variance": 0 * gradient, "absolute": gradient.abs()}
+    assert torch.allclose(frame.values, expected[variant], atol=1e-7)
+    more = dataclasses.replace(spec, n_samples=20)
+    (again,) = attribution.smoothgrad(smooth, x, 1, more, resume=frame)
+    assert torch.equal(again.values, frame.values) and again.done == 20
+    assert attribution.passes(attribution.Method("smoothgrad", spec)) == 1
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Noise
 
@@ -183,7 +204,7 @@ def test_the_lanes_do_not_show_in_the_bits(lite0, chelsea, monkeypatch):
 def test_the_size_of_the_chunks_shows_in_rounding_only(smooth, x, monkeypatch):
     expected = run(smooth, x, n_samples=10).values
     for size in (1, 3, 10):
-        monkeypatch.setattr("convis_core.attribution.methods.smoothing.chunk_size", lambda model, size=size: size)
+        monkeypatch.setattr("convis_core.attribution.methods.smoothgrad.chunk_size", lambda model, size=size: size)
         found = run(smooth, x, n_samples=10).values
         assert torch.allclose(found, expected, rtol=1e-5, atol=1e-7 * float(expected.abs().max()))
 
@@ -219,16 +240,49 @@ def test_more_samples_agree_better(lite0, chelsea):
     ("choices", "says"),
     [
         ({"n_samples": 0}, "one sample"),
+        ({"n_samples": 10_001}, "one sample to 10,000, not 10001"),
+        ({"n_samples": True}, "one sample"),
+        ({"n_samples": 4.0}, "one sample"),
         ({"noise_level": -0.1}, "noise level"),
         ({"noise_level": math.nan}, "noise level"),
+        ({"noise_level": math.inf}, "noise level"),
+        ({"noise_level": 10.1}, "from 0 to 10, not 10.1"),
+        ({"noise_level": True}, "noise level"),
+        ({"noise_level": "0.1"}, "noise level"),
         ({"seed": -1}, "seed"),
         ({"seed": 2**64}, "seed"),
+        ({"seed": True}, "seed"),
+        ({"seed": 1.0}, "seed"),
+        ({"seed": "1"}, "seed"),
         ({"variant": "median"}, "no variant"),
     ],
 )
 def test_an_impossible_specification_is_refused_at_the_call(smooth, x, choices, says):
     with pytest.raises(SpecError, match=says):
         attribution.smoothgrad(smooth, x, 1, SmoothGradSpec(**choices))
+
+
+def test_the_largest_and_smallest_settings_are_accepted(smooth, x):
+    for choices in (
+        {"n_samples": 10_000},
+        {"noise_level": 10},
+        {"seed": 2**64 - 1},
+        {"n_samples": 1, "noise_level": 0},
+    ):
+        frames = attribution.smoothgrad(smooth, x, 1, SmoothGradSpec(**choices))
+        assert bool(next(frames).values.isfinite().all())
+        frames.close()
+
+
+def test_another_network_of_the_same_class_does_not_continue_a_result(x):
+    spec = SmoothGradSpec(n_samples=8)
+    one, two = (models.wrap(Smooth(), input_size=SIDE) for _ in range(2))
+    assert one.spec.id == two.spec.id
+    for own, other in ((one, two), (two, one)):
+        frame = last(attribution.smoothgrad(own, x, 1, spec))
+        with pytest.raises(SpecError, match="another picture"):
+            attribution.smoothgrad(other, x, 1, spec, resume=frame)
+        assert last(attribution.smoothgrad(own, x, 1, spec, resume=frame)).done == 8
 
 
 def test_a_result_of_something_else_is_not_continued(smooth, x):

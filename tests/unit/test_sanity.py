@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from convis_core import models
-from convis_core.attribution import methods, sanity
+from convis_core.attribution import guided_backprop, input_x_gradient, saliency, sanity, smoothgrad
 from convis_core.attribution.sanity.weight_randomisation import weight_groups
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
@@ -55,7 +55,7 @@ def probability(model: LoadedModel, picture: Tensor, target: int) -> float:
 
 @pytest.mark.parametrize("cell", [1, 5])
 def test_curves_are_what_deleting_and_inserting_by_hand_gives(model, x, cell):
-    attribution = methods.saliency(model, x, 2)
+    attribution = saliency(model, x, 2)
     spec = DeletionInsertionSpec(steps=6, cell=cell, deleted="black", start="grey", random_orders=0)
     found = last(sanity.deletion_insertion(model, x, attribution, spec))
     magnitude = attribution.magnitude()
@@ -74,7 +74,7 @@ def test_curves_are_what_deleting_and_inserting_by_hand_gives(model, x, cell):
 
 
 def test_curves_begin_and_end_where_they_must_and_areas_are_trapezoids(model, x):
-    frames = list(sanity.deletion_insertion(model, x, methods.saliency(model, x, 1), DeletionInsertionSpec(steps=8)))
+    frames = list(sanity.deletion_insertion(model, x, saliency(model, x, 1), DeletionInsertionSpec(steps=8)))
     found = frames[-1]
     ends = {kind: probability(model, baselines.baseline(model, x, kind), 1) for kind in ("mean", "blurred")}
     whole = probability(model, x, 1)
@@ -111,7 +111,7 @@ def test_the_right_order_beats_the_wrong_one(model, x):
 
 def test_random_orders_depend_on_the_seed_and_not_on_the_attribution(model, x):
     spec = DeletionInsertionSpec(steps=5, random_orders=2)
-    maps = methods.saliency(model, x, 1), methods.input_x_gradient(model, x, 1)
+    maps = saliency(model, x, 1), input_x_gradient(model, x, 1)
     one, two = (last(sanity.deletion_insertion(model, x, each, spec)) for each in maps)
     assert torch.equal(one.random_deletion, two.random_deletion) and not torch.equal(one.deletion, two.deletion)
     other = last(sanity.deletion_insertion(model, x, maps[0], dataclasses.replace(spec, seed=1)))
@@ -120,7 +120,7 @@ def test_random_orders_depend_on_the_seed_and_not_on_the_attribution(model, x):
 
 
 def test_smoothgrad_beats_random_on_chelsea(lite0, chelsea):
-    frame = last(methods.smoothgrad(lite0, chelsea, 282, SmoothGradSpec(n_samples=24)))
+    frame = last(smoothgrad(lite0, chelsea, 282, SmoothGradSpec(n_samples=24)))
     found = last(sanity.deletion_insertion(lite0, chelsea, frame, DeletionInsertionSpec(steps=14, random_orders=2)))
     assert found.deletion_auc() < found.random_deletion_auc()
     assert found.insertion_auc() > found.random_insertion_auc()
@@ -139,7 +139,7 @@ def test_smoothgrad_beats_random_on_chelsea(lite0, chelsea):
 )
 def test_impossible_curves_are_refused_at_the_call(model, x, choices, says):
     with pytest.raises(SpecError, match=says):
-        sanity.deletion_insertion(model, x, methods.saliency(model, x, 1), DeletionInsertionSpec(**choices))
+        sanity.deletion_insertion(model, x, saliency(model, x, 1), DeletionInsertionSpec(**choices))
 
 
 def test_an_attribution_of_another_size_or_without_numbers_is_refused(model, x):
@@ -170,7 +170,7 @@ def test_weights_are_lost_from_the_top_and_the_model_keeps_its_own(model, x):
 
     def watching(network: LoadedModel, picture: Tensor, target: int) -> Attribution:
         seen.append(network)
-        return methods.saliency(network, picture, target)
+        return saliency(network, picture, target)
 
     frames = list(sanity.weight_randomisation(model, x, 1, watching, RandomisationSpec()))
     assert frames[-1].layers == ("6", "3", "1", "0") and [frame.done for frame in frames] == [0, 1, 2, 3, 4]
@@ -180,10 +180,11 @@ def test_weights_are_lost_from_the_top_and_the_model_keeps_its_own(model, x):
             layer = name.split(".")[0]
             kept = tensor.data_ptr() == model.module.state_dict()[name].data_ptr()
             assert kept == (layer not in lost) or not name[0].isdigit() or "num_batches" in name, (depth, name)
+    assert len({network.key for network in seen}) == len(seen), "a network that has lost its weights is another one"
     assert unchanged(model, before)
     final = frames[-1]
     assert final.rank_correlation[0] == final.structural_similarity[0] == 1 and len(final.magnitudes) == 5
-    assert torch.equal(final.magnitudes[0], methods.saliency(model, x, 1).magnitude())
+    assert torch.equal(final.magnitudes[0], saliency(model, x, 1).magnitude())
     assert all(-1 <= value < 0.999 for value in final.rank_correlation[1:])
 
 
@@ -213,7 +214,7 @@ def test_random_weights_have_the_spread_of_the_trained_ones_and_follow_the_seed(
 
 def test_closing_early_and_a_failing_method_leave_the_model_alone(model, x):
     before = contents(model)
-    frames = sanity.weight_randomisation(model, x, 1, methods.saliency, RandomisationSpec())
+    frames = sanity.weight_randomisation(model, x, 1, saliency, RandomisationSpec())
     next(frames)
     next(frames)
     frames.close()
@@ -221,7 +222,7 @@ def test_closing_early_and_a_failing_method_leave_the_model_alone(model, x):
     def failing(network: LoadedModel, picture: Tensor, target: int) -> Attribution:
         if network is not model:
             raise RuntimeError("no more memory")
-        return methods.saliency(network, picture, target)
+        return saliency(network, picture, target)
 
     with pytest.raises(RuntimeError, match="no more memory"):
         list(sanity.weight_randomisation(model, x, 1, failing, RandomisationSpec()))
@@ -248,7 +249,7 @@ def test_a_swap_of_a_linear_network_compares_its_weights():
     with torch.no_grad():
         net[1].weight[1] = -2 * net[1].weight[0]
     linear = models.wrap(net, input_size=SIDE)
-    frames = list(sanity.class_swap(linear, torch.rand(1, 3, SIDE, SIDE), (0, 1, 2), methods.saliency))
+    frames = list(sanity.class_swap(linear, torch.rand(1, 3, SIDE, SIDE), (0, 1, 2), saliency))
     found = frames[-1]
     assert float(found.correlation[0, 1]) == pytest.approx(-1, abs=1e-5)
     assert float(found.rank_correlation[0, 1]) == pytest.approx(1, abs=1e-5)
@@ -261,7 +262,7 @@ def test_a_swap_of_a_linear_network_compares_its_weights():
 @pytest.mark.parametrize(("targets", "says"), [((1,), "two different"), ((1, 1), "two different"), ((1, 9), "exist")])
 def test_an_impossible_swap_is_refused_at_the_call(model, x, targets, says):
     with pytest.raises(SpecError, match=says):
-        sanity.class_swap(model, x, targets, methods.saliency)
+        sanity.class_swap(model, x, targets, saliency)
 
 
 def test_guided_backprop_does_not_ask_what_the_network_knows_and_saliency_does(lite0, chelsea):
@@ -275,4 +276,4 @@ def test_guided_backprop_does_not_ask_what_the_network_knows_and_saliency_does(l
                 return frame.rank_correlation[-1]
         raise AssertionError("too few layers")
 
-    assert after(methods.guided_backprop, 8) > 0.8 > 0.6 > after(methods.saliency, 8)
+    assert after(guided_backprop, 8) > 0.8 > 0.6 > after(saliency, 8)

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from convis_core import images, segmentation
-from convis_core.attribution import methods
+from convis_core.attribution import smoothgrad
 from convis_core.errors import SpecError
 from convis_core.results import Attribution, GrabCutSpec, Segmentation, SmoothGradSpec
 from convis_core.results.segmentation import BACKGROUND, FOREGROUND, OUTSIDE
@@ -36,7 +36,7 @@ def cat_head() -> Tensor:
 
 @pytest.fixture(scope="module")
 def cat_map(lite0, chelsea) -> Attribution:
-    *_, final = methods.smoothgrad(lite0, chelsea, 282, SmoothGradSpec(n_samples=24))
+    *_, final = smoothgrad(lite0, chelsea, 282, SmoothGradSpec(n_samples=24))
     return final
 
 

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from convis_core.attribution.sanity.method import Method
+from convis_core.attribution.sanity.explainer import Explainer
 from convis_core.attribution.similarity import correlation, rank_correlation
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.network.predict import check_picture, check_target
+from convis_core.network.checks import check_picture, check_target
 from convis_core.results import Attribution, ClassSwap
 
 
-def class_swap(model: LoadedModel, x: Tensor, targets: Sequence[int], method: Method) -> Iterator[ClassSwap]:
+def class_swap(model: LoadedModel, x: Tensor, targets: Sequence[int], method: Explainer) -> Iterator[ClassSwap]:
     """One picture explained for several classes, and how alike the explanations are.
 
     A method that draws the same magnitudes for every class shows the picture, not the reasons for the class.
@@ -38,7 +38,7 @@ def class_swap(model: LoadedModel, x: Tensor, targets: Sequence[int], method: Me
     return _frames(model, x, tuple(targets), method)
 
 
-def _frames(model: LoadedModel, x: Tensor, targets: tuple[int, ...], method: Method) -> Iterator[ClassSwap]:
+def _frames(model: LoadedModel, x: Tensor, targets: tuple[int, ...], method: Explainer) -> Iterator[ClassSwap]:
     count = len(targets)
     maps: list[Attribution] = []
     signed, ranked = torch.full((count, count), torch.nan), torch.full((count, count), torch.nan)

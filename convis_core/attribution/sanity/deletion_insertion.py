@@ -11,7 +11,7 @@ from convis_core import network
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
 from convis_core.network.baselines import baseline
-from convis_core.network.predict import check_picture, check_target
+from convis_core.network.checks import check_picture, check_target
 from convis_core.results import Attribution, DeletionInsertion, DeletionInsertionSpec
 from convis_core.runtime import lanes
 

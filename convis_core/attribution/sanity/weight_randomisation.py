@@ -8,15 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from convis_core import network
-from convis_core.attribution.sanity.method import Method
+from convis_core.attribution.sanity.explainer import Explainer
 from convis_core.attribution.similarity import rank_correlation, structural_similarity
 from convis_core.models import LoadedModel
-from convis_core.network.predict import check_picture, check_target
+from convis_core.network.checks import check_picture, check_target
 from convis_core.results import RandomisationSpec, WeightRandomisation
 
 
 def weight_randomisation(
-    model: LoadedModel, x: Tensor, target: int, method: Method, spec: RandomisationSpec
+    model: LoadedModel, x: Tensor, target: int, method: Explainer, spec: RandomisationSpec
 ) -> Iterator[WeightRandomisation]:
     """An attribution of networks that have lost their weights, one layer more at a time, from the logits down.
 
@@ -64,7 +64,7 @@ def weight_groups(model: LoadedModel) -> dict[str, tuple[str, ...]]:
 
 
 def _frames(
-    model: LoadedModel, x: Tensor, target: int, method: Method, spec: RandomisationSpec
+    model: LoadedModel, x: Tensor, target: int, method: Explainer, spec: RandomisationSpec
 ) -> Iterator[WeightRandomisation]:
     groups = weight_groups(model)
     from_the_top = tuple(reversed(groups))
@@ -100,7 +100,8 @@ def _with_random_weights(model: LoadedModel, names: tuple[str, ...], generator: 
     twin = copy.deepcopy(model.module, {id(tensor): tensor for tensor in tensors})
     for name in names:
         _forget(twin.get_submodule(name), generator)
-    return dataclasses.replace(model, module=twin)
+    key = f"{model.key}:without {' '.join(names)}:{generator.initial_seed()}"
+    return dataclasses.replace(model, module=twin, key=key)
 
 
 def _forget(layer: nn.Module, generator: torch.Generator) -> None:

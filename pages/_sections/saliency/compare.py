@@ -5,10 +5,10 @@ import math
 import streamlit as st
 
 from convis_core import attribution
-from convis_core.attribution import KINDS, Comparison
+from convis_core.attribution import KINDS
 from convis_core.figures import saliency as figures
-from convis_core.results import DeletionInsertionSpec
-from pages._sections.saliency import controls, tiles
+from convis_core.results import Comparison, DeletionInsertionSpec
+from pages._sections.saliency import controls, labels, pace, tiles
 from pages._shell import layout, live, text
 from pages._shell.context import Context
 
@@ -26,7 +26,7 @@ def draw(context: Context) -> None:
                 f"Method {place + 1}",
                 KINDS,
                 index=KINDS.index(first),
-                format_func=controls.LABELS.__getitem__,
+                format_func=labels.LABELS.__getitem__,
                 key=f"saliency_compare_{place + 1}",
                 bind="query-params",
                 persist_state="session",
@@ -34,9 +34,9 @@ def draw(context: Context) -> None:
             )
         )
     methods = tuple(controls.plain_method(context, kind) for kind in kinds)
-    looks = 2 * (SPEC.steps + 1) * (len(methods) + SPEC.random_orders)
-    expected = controls.expected_seconds(context, looks=looks, gradients=sum(method.passes for method in methods))
-    if not controls.agreed(context, SLOT, expected, methods):
+    forwards = 2 * (SPEC.steps + 1) * (len(methods) + SPEC.random_orders)
+    expected = pace.expected_seconds(context, forwards=forwards, gradients=sum(map(attribution.passes, methods)))
+    if not pace.agreed(context, SLOT, expected, methods):
         return
     model, x, target = context.model, context.x, context.target
     live.watch(
@@ -49,7 +49,7 @@ def draw(context: Context) -> None:
 
 
 def _show(context: Context, frame: Comparison) -> None:
-    names = [controls.LABELS[method.kind] for method in frame.methods]
+    names = [labels.LABELS[method.id] for method in frame.methods]
     for place, column in enumerate(st.columns(len(names))):
         with column:
             tiles.tile(

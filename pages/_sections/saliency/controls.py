@@ -1,34 +1,19 @@
-"""What the saliency page is asked: the method and its settings, how the map is shown, and whether to begin."""
+"""What the saliency page is asked: the method and its settings, and how the map is shown."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
 from convis_core import attribution
-from convis_core.attribution import KINDS, Kind, Method
-from convis_core.attribution.methods import CONVENTIONS
+from convis_core.attribution import CONVENTIONS, KINDS, Method
 from convis_core.results import Convention, IntegratedGradientsSpec, SmoothGradSpec
-from convis_core.runtime import lanes
-from pages._shell import cache, live
+from pages._sections.saliency import labels
+from pages._shell import text
 from pages._shell.context import Context
 
-LABELS: dict[str, str] = {
-    "smoothgrad": "SmoothGrad",
-    "saliency": "Saliency",
-    "input_x_gradient": "Input x gradient",
-    "integrated_gradients": "Integrated gradients",
-    "guided_backprop": "Guided backprop",
-    "grad_cam": "Grad-CAM",
-    "guided_grad_cam": "Guided Grad-CAM",
-}
-VARIANTS = {"mean": "mean", "squared": "mean of squares", "variance": "variance", "absolute": "mean of magnitudes"}
-BASELINES = ("black", "grey", "white", "mean", "blurred")
-OWN = "my own settings"
-PATIENCE_SECONDS = 20.0
-"""What is expected to take longer is not begun without being asked for."""
 _CHANNELS = {"paper": "strongest", "captum": "magnitude of the sum", "pair": "sum of magnitudes"}
-_SHORT = {"paper": "the paper", "captum": "Captum", "pair": "PAIR"}
 _KEPT: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
 
 
@@ -50,33 +35,34 @@ class Display:
 
 
 def method(context: Context) -> Method:
-    """The method and what it can be asked."""
-    kind = st.selectbox(
-        "Method",
-        KINDS,
-        format_func=LABELS.__getitem__,
-        key="saliency_method",
-        help="SmoothGrad averages the gradients of noisy copies; the others are its kin.",
-        **_KEPT,
+    """The method, a text about it, and what it can be asked."""
+    kind = str(
+        st.selectbox(
+            "Method",
+            KINDS,
+            format_func=labels.LABELS.__getitem__,
+            key="saliency_method",
+            help="How the map is computed. The text below says what the chosen method does.",
+            **_KEPT,
+        )
     )
-    if kind == "smoothgrad":
-        return Method(kind, smoothgrad=_smoothgrad())
-    if kind == "integrated_gradients":
-        return Method(kind, integrated=_integrated())
-    if kind in ("grad_cam", "guided_grad_cam"):
-        return Method(kind, layer=_layer(context))
-    return Method(kind)
+    st.caption(text.read(f"methods/{kind}"))
+    info = attribution.method_info(kind)
+    # A specification without controls of its own keeps its defaults.
+    spec = _SETTINGS[info.spec_type]() if info.spec_type in _SETTINGS else None
+    return attribution.method_with(kind, spec=spec, layer=_layer(context) if info.takes_layer else None)
 
 
-def plain_method(context: Context, kind: Kind) -> Method:
+def plain_method(context: Context, kind: str) -> Method:
     """A method of the comparison, with the settings of the map where it has some."""
-    if kind == "smoothgrad":
-        return Method(kind, smoothgrad=SmoothGradSpec(noise_level=noise_asked(), n_samples=samples_asked()))
-    if kind == "integrated_gradients":
-        return Method(kind, integrated=IntegratedGradientsSpec(steps=32))
-    if kind in ("grad_cam", "guided_grad_cam"):
-        return Method(kind, layer=context.model.spec.cam_layer)
-    return Method(kind)
+    info = attribution.method_info(kind)
+    specs = {
+        SmoothGradSpec: SmoothGradSpec(noise_level=noise_asked(), n_samples=samples_asked()),
+        IntegratedGradientsSpec: IntegratedGradientsSpec(steps=32),
+    }
+    spec = specs.get(info.spec_type) if info.spec_type else None
+    layer = context.model.spec.cam_layer if info.takes_layer else None
+    return attribution.method_with(kind, spec=spec, layer=layer)
 
 
 def noise_asked() -> float:
@@ -98,7 +84,7 @@ def _asked(key: str, default: int, allowed: range) -> int:
 
 def convention() -> Convention | None:
     """The preset that is chosen; None for one's own settings."""
-    chosen = st.session_state.get("saliency_convention", OWN)
+    chosen = st.session_state.get("saliency_convention", labels.OWN)
     return next((known for known in CONVENTIONS if known.id == chosen), None)
 
 
@@ -164,51 +150,11 @@ def display() -> Display:
     return Display(shown == "signed", float(opacity), float(percentile), str(channels))
 
 
-def agreed(context: Context, slot: str, expected: float, *parts: Any) -> bool:
-    """Ask first when a computation is expected to take long.
-
-    Args:
-        context: network, picture and class.
-        slot: of the computation; the key of the button.
-        expected: seconds.
-        parts: what else the computation depends on.
-
-    Returns:
-        Whether to begin.
-    """
-    wish = repr(context.key(slot, context.target, *parts))
-    wishes: set[str] = st.session_state.setdefault(f"{slot}_wishes", set())
-    if expected <= PATIENCE_SECONDS or wish in wishes:
-        return True
-    st.info(
-        f"This takes about {live.seconds(expected)} on this machine, so it waits for you to press the button.",
-        icon=":material/hourglass_empty:",
-    )
-    st.button(
-        f"Compute ({live.seconds(expected)})",
-        key=f"{slot}_begin",
-        icon=":material/play_arrow:",
-        type="primary",
-        on_click=wishes.add,
-        args=(wish,),
-    )
-    st.image(context.view(448), alt=context.caption)
-    return False
-
-
-def expected_seconds(context: Context, *, looks: int = 0, gradients: int = 0) -> float:
-    """How long so many passes take here; the lanes share them."""
-    model, x = context.model, context.x
-    # One measurement for every picture: the time depends on the network alone.
-    known = cache.compute((model.spec.id, "attribution.pace"), lambda: attribution.pace(model, x))
-    return known.seconds(looks=looks, gradients=gradients) / lanes.shared().count
-
-
 def _smoothgrad() -> SmoothGradSpec:
     preset_id = st.selectbox(
         "Convention",
-        [OWN, *(known.id for known in CONVENTIONS)],
-        format_func=lambda chosen: _SHORT.get(chosen, chosen),
+        [labels.OWN, *(known.id for known in CONVENTIONS)],
+        format_func=lambda chosen: labels.CONVENTIONS.get(chosen, chosen),
         key="saliency_convention",
         help="SmoothGrad as its paper, Captum or PAIR's library do it when nothing else is asked.",
         **_KEPT,
@@ -216,7 +162,7 @@ def _smoothgrad() -> SmoothGradSpec:
     preset = next((known for known in CONVENTIONS if known.id == preset_id), None)
     if preset is not None:
         spec = preset.spec
-        st.caption(f"Noise {100 * spec.noise_level:.3g} %, {spec.n_samples} copies, {VARIANTS[spec.variant]}.")
+        st.caption(f"Noise {100 * spec.noise_level:.3g} %, {spec.n_samples} copies, {labels.VARIANTS[spec.variant]}.")
         return spec
     noise = st.slider(
         "Noise level",
@@ -231,8 +177,8 @@ def _smoothgrad() -> SmoothGradSpec:
     n_samples = samples()
     variant = st.selectbox(
         "Average",
-        list(VARIANTS),
-        format_func=VARIANTS.__getitem__,
+        list(labels.VARIANTS),
+        format_func=labels.VARIANTS.__getitem__,
         key="saliency_variant",
         help="What becomes of the copies' gradients: their mean, the mean of their squares, or their variance.",
         **_KEPT,
@@ -267,7 +213,7 @@ def _drawn() -> tuple[int, bool]:
 def _integrated() -> IntegratedGradientsSpec:
     baseline = st.selectbox(
         "Begin with",
-        BASELINES,
+        labels.BASELINES,
         key="saliency_baseline",
         help="The picture that stands for nothing; the map tells what leads from it to yours.",
         **_KEPT,
@@ -299,3 +245,7 @@ def _layer(context: Context) -> str:
             **_KEPT,
         )
     )
+
+
+_SETTINGS: dict[type[Any], Callable[[], Any]] = {SmoothGradSpec: _smoothgrad, IntegratedGradientsSpec: _integrated}
+"""The controls of each kind of specification."""

@@ -6,7 +6,7 @@ from convis_core import attribution, export
 from convis_core.attribution import Method, sanity
 from convis_core.figures import saliency as figures
 from convis_core.results import DeletionInsertion, DeletionInsertionSpec
-from pages._sections.saliency import controls, growing
+from pages._sections.saliency import growing, pace
 from pages._shell import layout, live
 from pages._shell.context import Context
 
@@ -20,8 +20,8 @@ def draw(context: Context, method: Method) -> None:
     if found is None:
         st.image(context.view(448), alt=context.caption)
         return
-    looks = 2 * (SPEC.steps + 1) * (1 + SPEC.random_orders)
-    if not controls.agreed(context, SLOT, controls.expected_seconds(context, looks=looks), method, SPEC):
+    forwards = 2 * (SPEC.steps + 1) * (1 + SPEC.random_orders)
+    if not pace.agreed(context, SLOT, pace.expected_seconds(context, forwards=forwards), method, SPEC):
         return
     model, x, target = context.model, context.x, context.target
     job = live.watch(

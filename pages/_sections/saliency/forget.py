@@ -8,7 +8,7 @@ from convis_core import attribution
 from convis_core.attribution import Method, sanity
 from convis_core.figures import saliency as figures
 from convis_core.results import RandomisationSpec, WeightRandomisation
-from pages._sections.saliency import controls, tiles
+from pages._sections.saliency import pace, tiles
 from pages._shell import layout, live
 from pages._shell.context import Context
 
@@ -21,10 +21,10 @@ _SHOWN = 5
 
 def draw(context: Context, method: Method) -> None:
     """How alike the maps stay, and some of them."""
-    expected = controls.expected_seconds(
-        context, gradients=method.passes * (2 + len(context.model.spec.feature_layers))
+    expected = pace.expected_seconds(
+        context, gradients=attribution.passes(method) * (2 + len(context.model.spec.feature_layers))
     )
-    if not controls.agreed(context, SLOT, expected, method):
+    if not pace.agreed(context, SLOT, expected, method):
         return
     model, x, target = context.model, context.x, context.target
     live.watch(

@@ -28,7 +28,7 @@ def show(context: Context, method: Method, draw: Callable[[Running], None], *, h
     """
     model, x, target = context.model, context.x, context.target
     key = context.key("attribution.running", target, method)
-    if method.passes <= 2:
+    if attribution.passes(method) <= 2:
 
         def quickly() -> Running:
             *_, last = attribution.running(attribution.attribute(model, x, target, method))

@@ -3,6 +3,7 @@
 import html
 
 import streamlit as st
+from torch import Tensor
 
 from convis_core import attribution, export
 from convis_core.attribution import Method
@@ -10,8 +11,9 @@ from convis_core.errors import ConvisError
 from convis_core.figures import render
 from convis_core.figures import saliency as figures
 from convis_core.figures.scores import percent
-from convis_core.results import Attribution, Running
-from pages._sections.saliency import controls, growing
+from convis_core.figures.style import Scale
+from convis_core.results import Attribution, IntegratedGradientsSpec, Running, SmoothGradSpec
+from pages._sections.saliency import controls, growing, labels
 from pages._sections.saliency.controls import Display
 from pages._shell import clickable, layout
 from pages._shell.context import Context
@@ -40,21 +42,21 @@ def draw(context: Context) -> None:
 def _show(context: Context, method: Method, display: Display, frame: Running) -> None:
     found = frame.attribution
     values = attribution.signed(found) if display.with_sign else attribution.combined(found, display.channels)
-    scale = figures.map_scale(values, found.method, with_sign=display.with_sign, percentile=display.percentile)
-    told = _signs(method) if display.with_sign else ""
+    scale = _scale(method, display, values)
+    told = labels.signs(method) if display.with_sign else ""
     picture, beside = st.columns(_PROPORTIONS)
     with picture, st.container(key="saliency_picture", gap="xsmall"):
         layout.figure(
             figures.over(context.view(), values, scale, opacity=display.opacity, side=context.model.input_size),
             key="saliency_map",
-            caption=f"{_title(method)} for {context.target_name}, over the picture. {told}Hover for the values.",
+            caption=f"{labels.title(method)} for {context.target_name}, over the picture. {told}Hover for the values.",
         )
         clickable.colour_bar(scale)
     with beside:
         # Beside the map and not under it: so both are seen at once.
         layout.sentence(_sentence(context, method, frame))
-        if method.passes > 2:
-            unit = _unit(method)
+        if attribution.passes(method) > 2:
+            unit = labels.unit_of_work(method)
             st.markdown(f"**{frame.done} of {frame.total}** {unit}: {_settled(frame, unit)}.")
             layout.figure(
                 figures.settling(frame, unit=unit),
@@ -77,18 +79,18 @@ def _sentence(context: Context, method: Method, frame: Running) -> str:
     if attribution.is_zero(found):
         return f"The map is zero everywhere: this method finds no pixel that moves the score of {name}."
     magnitude = found.magnitude()
-    share = percent(attribution.concentration(magnitude))
-    so_far = "" if frame.done == frame.total else f"So far, with {frame.done} of {frame.total} {_unit(method)}: half "
+    share, unit = percent(attribution.concentration(magnitude)), labels.unit_of_work(method)
+    so_far = "" if frame.done == frame.total else f"So far, with {frame.done} of {frame.total} {unit}: half "
     begin = f"{so_far or 'Half '}of all the magnitude lies on **{share}** of the picture."
     row, column = attribution.strongest_pixel(found)
     place = f"row {row}, column {column}"
-    if method.kind in ("saliency", "smoothgrad") and found.method in ("saliency", "SmoothGrad"):
-        on_average = " on average" if method.kind == "smoothgrad" else ""
+    if attribution.method_info(method).derivative:
+        on_average = " on average" if isinstance(method.spec, SmoothGradSpec) else ""
         return (
             f"{begin} The most sensitive pixel ({place}) moves the logit of {name} by "
             f"{float(magnitude.max()) / 100:.3f}{on_average} when one channel changes by 1\u00a0% of full brightness."
         )
-    if method.kind == "integrated_gradients" and frame.done == frame.total:
+    if isinstance(method.spec, IntegratedGradientsSpec) and frame.done == frame.total:
         total = float(found.values.double().sum())
         return (
             f"{begin} The values add up to {total:+.2f}. They should be the logit {context.logit:.2f} of {name} less "
@@ -97,25 +99,17 @@ def _sentence(context: Context, method: Method, frame: Running) -> str:
     return f"{begin} It is strongest at {place}."
 
 
-def _title(method: Method) -> str:
-    label = controls.LABELS[method.kind]
-    return f"{label} at layer {method.layer}" if method.layer else label
-
-
-def _signs(method: Method) -> str:
-    if method.kind in ("saliency", "smoothgrad"):
-        return "Red: brighter raises the score; blue: brighter lowers it. "
-    return "Red counts for the class, blue against it. "
-
-
-def _unit(method: Method) -> str:
-    return "noisy copies" if method.kind == "smoothgrad" else "steps"
+def _scale(method: Method, display: Display, values: Tensor) -> Scale:
+    info = attribution.method_info(method)
+    return figures.map_scale(
+        values, info.unit, signed=info.signed, with_sign=display.with_sign, percentile=display.percentile
+    )
 
 
 def _convention(method: Method) -> None:
     """What the chosen preset differs in."""
     preset = controls.convention()
-    if method.kind != "smoothgrad" or preset is None:
+    if not isinstance(method.spec, SmoothGradSpec) or preset is None:
         return
     st.markdown(
         f"**{html.escape(preset.label)}.** *Noise:* {preset.noise} *Average:* {preset.averages} "
@@ -126,9 +120,9 @@ def _convention(method: Method) -> None:
 
 def _downloads(context: Context, method: Method, display: Display, found: Attribution) -> None:
     values = attribution.signed(found) if display.with_sign else attribution.combined(found, display.channels)
-    scale = figures.map_scale(values, found.method, with_sign=display.with_sign, percentile=display.percentile)
+    scale = _scale(method, display, values)
     recipe = context.recipe(*attribution.recipe_parts(method))
-    name = f"{method.kind}-{context.picture_id}"
+    name = f"{method.id}-{context.picture_id}"
     with st.container(horizontal=True):
         layout.download(
             "Overlay (PNG)",

@@ -10,7 +10,7 @@ from convis_core.figures import cutout, render
 from convis_core.figures import saliency as figures
 from convis_core.figures.scores import percent
 from convis_core.results import Attribution, GrabCutSpec, Segmentation
-from pages._sections.saliency import controls, growing
+from pages._sections.saliency import controls, growing, labels
 from pages._shell import cache, layout, text
 from pages._shell.context import Context
 
@@ -107,7 +107,7 @@ def _steps(context: Context, method: Method, found: Attribution, cut: Segmentati
     layout.sentence(_sentence(context.target_name, cut))
     _download(context, method, cut)
     map_place, seeds_place, mask_place = st.columns(3)
-    label = controls.LABELS[method.kind]
+    label = labels.LABELS[method.id]
     relative = render.coloured(attribution.relative(found.magnitude()), figures.RELATIVE_SCALE, pixels=448)
     _tile(
         map_place,

@@ -3,10 +3,9 @@
 import streamlit as st
 
 from convis_core import attribution
-from convis_core.attribution import Filmstrip
 from convis_core.figures.scores import percent
-from convis_core.results import SmoothGradSpec
-from pages._sections.saliency import controls, tiles
+from convis_core.results import Filmstrip, SmoothGradSpec
+from pages._sections.saliency import controls, pace, tiles
 from pages._shell import layout, live, text
 from pages._shell.context import Context
 
@@ -25,7 +24,7 @@ def draw(context: Context) -> None:
         st.caption("For each of the noise levels, which are percentages of the picture's range.")
     with answer:
         copies = spec.n_samples * len(LEVELS)
-        if not controls.agreed(context, SLOT, controls.expected_seconds(context, gradients=copies), spec):
+        if not pace.agreed(context, SLOT, pace.expected_seconds(context, gradients=copies), spec):
             return
         model, x, target = context.model, context.x, context.target
         live.watch(

@@ -8,7 +8,7 @@ from convis_core import attribution
 from convis_core.attribution import Method, sanity
 from convis_core.figures.scores import percent
 from convis_core.results import ClassSwap
-from pages._sections.saliency import controls, tiles
+from pages._sections.saliency import pace, tiles
 from pages._shell import layout, live
 from pages._shell.context import Context
 
@@ -21,8 +21,8 @@ def draw(context: Context, method: Method) -> None:
     """The class, the strongest other, the least likely one: three maps and how alike they are."""
     model, x = context.model, context.x
     targets = _targets(context)
-    expected = controls.expected_seconds(context, gradients=method.passes * len(targets))
-    if not controls.agreed(context, SLOT, expected, method):
+    expected = pace.expected_seconds(context, gradients=attribution.passes(method) * len(targets))
+    if not pace.agreed(context, SLOT, expected, method):
         return
     live.watch(
         SLOT,

@@ -14,7 +14,7 @@ from pages._shell.context import Context
 
 CURVES, FORGET, SWAP = CHECKS = ("Delete and insert", "Forget the weights", "Another class")
 _FEW_COPIES = 10
-_ROOMS: dict[str, Callable[[Context, Method], None]] = {
+_DRAWN: dict[str, Callable[[Context, Method], None]] = {
     CURVES: curves.draw,
     FORGET: forget.draw,
     SWAP: swap.draw,
@@ -36,11 +36,11 @@ def draw(context: Context) -> None:
             )
         )
         method = controls.method(context)
-        if check != CURVES and method.smoothgrad is not None:
-            method = _with_few_copies(method, method.smoothgrad)
+        if check != CURVES and isinstance(method.spec, SmoothGradSpec):
+            method = _with_few_copies(method, method.spec)
     with answer:
         try:
-            _ROOMS[check](context, method)
+            _DRAWN[check](context, method)
         except ConvisError as error:
             st.error(str(error), icon=":material/error:")
     text.render({CURVES: "saliency.curves", FORGET: "saliency.forget", SWAP: "saliency.swap"}[check])
@@ -51,4 +51,4 @@ def _with_few_copies(method: Method, spec: SmoothGradSpec) -> Method:
     if spec.n_samples <= _FEW_COPIES:
         return method
     st.caption(f"This test needs many maps: {_FEW_COPIES} noisy copies for each instead of {spec.n_samples}.")
-    return replace(method, smoothgrad=replace(spec, n_samples=_FEW_COPIES))
+    return replace(method, spec=replace(spec, n_samples=_FEW_COPIES))

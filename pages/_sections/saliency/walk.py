@@ -9,7 +9,7 @@ from convis_core import attribution, images
 from convis_core.errors import ConvisError
 from convis_core.figures import saliency as figures
 from convis_core.results import NoiseWalk, NoiseWalkSpec, SheetLayout
-from pages._sections.saliency import controls
+from pages._sections.saliency import pace
 from pages._shell import cache, clickable, layout, live, text
 from pages._shell.context import Context
 
@@ -42,7 +42,7 @@ def draw(context: Context) -> None:
         pixel = _pixel(context)
     spec = NoiseWalkSpec(noise_level=noise / 100, steps=STEPS)
     with answer:
-        if not controls.agreed(context, SLOT, controls.expected_seconds(context, gradients=spec.steps), spec, pixel):
+        if not pace.agreed(context, SLOT, pace.expected_seconds(context, gradients=spec.steps), spec, pixel):
             return
         model, x, target = context.model, context.x, context.target
         live.watch(

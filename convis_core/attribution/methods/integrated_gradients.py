@@ -7,13 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convis_core.attribution.methods.chunks import chunk_size, logit_gradients
-from convis_core.errors import SpecError
+from convis_core.attribution.checks import check_whole
+from convis_core.attribution.chunks import chunk_size, logit_gradients
+from convis_core.attribution.info import MethodInfo
 from convis_core.models import LoadedModel
 from convis_core.network.baselines import baseline
-from convis_core.network.predict import check_picture, check_target
+from convis_core.network.checks import check_picture, check_target
 from convis_core.results import Attribution, IntegratedGradientsSpec
 from convis_core.runtime import lanes
+
+MOST_STEPS = 4096
+"""More points than this would not bring the sum closer in single precision."""
 
 
 def integrated_gradients(
@@ -43,8 +47,7 @@ def integrated_gradients(
     """
     check_picture(model, x)
     check_target(model, target)
-    if spec.steps < 1:
-        raise SpecError(f"At least one step is needed, not {spec.steps}.")
+    check_whole(spec.steps, 1, MOST_STEPS, f"Integrated gradients take from one step to {MOST_STEPS}")
     start = baseline(model, x, spec.baseline)
     return _frames(model, x.detach(), start, target, spec)
 
@@ -81,3 +84,20 @@ def _scattered(count: int) -> list[int]:
     """0 .. count-1 in an order whose every beginning is spread over the whole range: by their reversed bits."""
     bits = max(1, (count - 1).bit_length())
     return sorted(range(count), key=lambda index: int(f"{index:0{bits}b}"[::-1], 2))
+
+
+def _passes(spec: IntegratedGradientsSpec) -> int:
+    return spec.steps
+
+
+INFO = MethodInfo(
+    id="integrated_gradients",
+    label="Integrated gradients",
+    unit="contribution to the logit",
+    signed=True,
+    spec_type=IntegratedGradientsSpec,
+    takes_layer=False,
+    run=integrated_gradients,
+    recipe="attribution.integrated_gradients",
+    passes=_passes,
+)

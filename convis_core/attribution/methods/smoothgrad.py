@@ -3,23 +3,35 @@
 import contextlib
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from convis_core.attribution.methods.chunks import chunk_size, logit_gradients
+from convis_core.attribution.checks import check_noise_level, check_seed, check_whole
+from convis_core.attribution.chunks import chunk_size, logit_gradients
+from convis_core.attribution.info import PER_PIXEL, MethodInfo
+from convis_core.attribution.noise import noise_scale, sample_noise
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.network.predict import check_picture, check_target
+from convis_core.network.checks import check_picture, check_target
 from convis_core.results import Attribution, SampleSums, SmoothGradSpec
 from convis_core.runtime import lanes
 
-_METHODS = {
+MOST_SAMPLES = 10_000
+"""About 50 are enough; ten thousand take EfficientNet-Lite0 several minutes."""
+
+_NAMES = {
     "mean": "SmoothGrad",
     "squared": "SmoothGrad squared",
     "variance": "VarGrad",
     "absolute": "SmoothGrad of magnitudes",
+}
+_UNITS = {
+    "mean": f"mean {PER_PIXEL}",
+    "squared": "mean squared change of logit",
+    "variance": "variance of the change of logit",
+    "absolute": "mean |change of logit| per unit of pixel",
 }
 
 
@@ -30,7 +42,8 @@ def smoothgrad(
 
     values = 1/N sum_i g(x + e_i), with g = d logit_target / d pixel and e_i normal of standard deviation
     noise_level * (max(x) - min(x)); for the other variants, the mean of g^2 or of |g|, or the variance
-    mean(g^2) - mean(g)^2. Noisy copies are not clipped to [0, 1].
+    mean(g^2) - mean(g)^2. Noisy copies are not clipped to [0, 1]. Without noise the copies are all the same, and one
+    gradient stands for them.
 
     Every frame is a complete estimate from the copies so far; the last one has them all. A frame given as
     ``resume`` lets a run with more copies, or another variant, start where that one stood, and end with the very
@@ -70,41 +83,16 @@ def smoothgrad(
     return _frames(model, x.detach(), target, spec, sums)
 
 
-def sample_noise(spec: SmoothGradSpec, index: int, side: int) -> Tensor:
-    """The noise of one copy before it is scaled: standard normal, float32 [3, side, side].
-
-    It depends on the seed, on the index and, with antithetic pairs, on which of the pair it is; on nothing else.
-
-    Args:
-        spec: ``seed`` and ``antithetic`` are read.
-        index: which copy, from 0.
-        side: side S of the picture, in pixels.
-    """
-    stream = index // 2 if spec.antithetic else index
-    # torch takes 32 bits of a seed and drops the rest, so seed and index are mixed into as many.
-    mixed = int(np.random.SeedSequence((spec.seed, stream)).generate_state(1)[0])
-    noise = torch.randn(3, side, side, generator=torch.Generator().manual_seed(mixed))
-    return -noise if spec.antithetic and index % 2 else noise
-
-
-def noise_scale(x: Tensor, noise_level: float) -> float:
-    """Sigma of the noise in units of the pixels: noise_level * (max(x) - min(x))."""
-    return noise_level * float(x.max() - x.min())
-
-
 def _check_spec(spec: SmoothGradSpec) -> None:
-    if spec.n_samples < 1:
-        raise SpecError(f"At least one sample is needed, not {spec.n_samples}.")
-    if not 0 <= spec.noise_level < float("inf"):
-        raise SpecError(f"The noise level is a share of the picture's range, from 0, not {spec.noise_level}.")
-    if not 0 <= spec.seed < 2**64:
-        raise SpecError(f"The seed is a whole number from 0 to 2^64 - 1, not {spec.seed}.")
-    if spec.variant not in _METHODS:
-        raise SpecError(f"There is no variant called {spec.variant!r}; choose one of {', '.join(_METHODS)}.")
+    check_whole(spec.n_samples, 1, MOST_SAMPLES, f"SmoothGrad takes from one sample to {MOST_SAMPLES:,}")
+    check_noise_level(spec.noise_level)
+    check_seed(spec.seed)
+    if spec.variant not in _NAMES:
+        raise SpecError(f"There is no variant called {spec.variant!r}; choose one of {', '.join(_NAMES)}.")
 
 
 def _origin(model: LoadedModel, x: Tensor, target: int, spec: SmoothGradSpec) -> str:
-    parts = (model.spec.id, str(model.source), chunk_size(model), target, spec.noise_level, spec.seed, spec.antithetic)
+    parts = (model.key, chunk_size(model), target, spec.noise_level, spec.seed, spec.antithetic)
     digest = hashlib.sha256(repr(parts).encode())
     digest.update(x.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
@@ -115,6 +103,12 @@ def _frames(
 ) -> Iterator[Attribution]:
     size = chunk_size(model)
     sigma = noise_scale(x, spec.noise_level)
+    if sigma == 0:
+        # All copies are the picture itself: the gradient of one is the mean of any number.
+        ((total, squares, absolute),) = lanes.map(lambda copy: _moments(logit_gradients(model, copy, target)[0]), [x])
+        one = SampleSums(sums.origin, 1, total, squares, absolute)
+        yield replace(_estimate(one, target, spec, one), done=spec.n_samples)
+        return
     if sums.samples == spec.n_samples:
         yield _estimate(sums, target, spec, sums)
         return
@@ -162,6 +156,35 @@ def _estimate(sums: SampleSums, target: int, spec: SmoothGradSpec, resumable: Sa
         values = sums.absolute / count
     else:
         values = (sums.squares / count - (sums.total / count).square()).clamp(min=0)
-    return Attribution(
-        values.float().contiguous(), target, _METHODS[spec.variant], count, spec.n_samples, sums=resumable
-    )
+    return Attribution(values.float().contiguous(), target, _NAMES[spec.variant], count, spec.n_samples, sums=resumable)
+
+
+def _passes(spec: SmoothGradSpec) -> int:
+    return spec.n_samples if spec.noise_level else 1
+
+
+def _varied(spec: SmoothGradSpec) -> MethodInfo:
+    mean = spec.variant == "mean"
+    return replace(INFO, unit=_UNITS.get(spec.variant, INFO.unit), signed=mean, derivative=mean)
+
+
+def _continues(before: SmoothGradSpec, after: SmoothGradSpec, reached: Attribution) -> bool:
+    """The same noise, and no more copies than are asked for; another variant is another reading of the same sums."""
+    same = replace(before, n_samples=after.n_samples, variant=after.variant) == after
+    return same and reached.sums is not None and reached.sums.samples <= after.n_samples
+
+
+INFO = MethodInfo(
+    id="smoothgrad",
+    label="SmoothGrad",
+    unit=_UNITS["mean"],
+    signed=True,
+    spec_type=SmoothGradSpec,
+    takes_layer=False,
+    run=smoothgrad,
+    recipe="attribution.smoothgrad",
+    passes=_passes,
+    derivative=True,
+    varied=_varied,
+    continues=_continues,
+)

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from convis_core import network
+from convis_core.attribution.info import MethodInfo
 from convis_core.models import LoadedModel
-from convis_core.network.predict import check_picture, check_target
+from convis_core.network.checks import check_picture, check_target
 from convis_core.results import Attribution
 from convis_core.runtime import lanes
 
@@ -38,7 +39,7 @@ def guided_backprop(model: LoadedModel, x: Tensor, target: int) -> Attribution:
     check_target(model, target)
     traced = network.trace(model)
     # Behind the ReLU rather than in its place: its own derivative, saturation of ReLU6 included, stays torch's.
-    guards = {name: _guard for node, name in traced.names.items() if network.is_relu(node, traced.module)}
+    guards = {name: _guard for node, name in traced.names.items() if traced.operations[node].gate is not None}
     with lanes.known_grad_mode():
         pixels = x.detach().to(model.device, copy=True).requires_grad_(True)
         logits, _ = network.forward(traced, pixels, edits=guards)
@@ -61,3 +62,15 @@ class _PositiveGradient(torch.autograd.Function):
 def _guard(activations: Tensor) -> Tensor:
     guarded: Tensor = _PositiveGradient.apply(activations)
     return guarded
+
+
+INFO = MethodInfo(
+    id="guided_backprop",
+    label="Guided backprop",
+    unit="guided change of logit",
+    signed=True,
+    spec_type=None,
+    takes_layer=False,
+    run=guided_backprop,
+    recipe="attribution.guided_backprop",
+)

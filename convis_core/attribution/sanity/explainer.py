@@ -8,5 +8,5 @@ from torch import Tensor
 from convis_core.models import LoadedModel
 from convis_core.results import Attribution
 
-Method: TypeAlias = Callable[[LoadedModel, Tensor, int], Attribution]
-"""A way to attribute: network, picture, class -> attribution, such as ``gradients.saliency``."""
+Explainer: TypeAlias = Callable[[LoadedModel, Tensor, int], Attribution]
+"""A way to attribute: network, picture, class -> attribution, such as ``attribution.saliency``."""

@@ -1,13 +1,11 @@
 """Gradients of many pictures at once: through the leaner network, in chunks that fit a budget of memory."""
 
-import threading
-from weakref import WeakKeyDictionary
-
 import torch
 from torch import Tensor, nn
 
-from convis_core.engines.input_gradients import in_two, lean
+from convis_core.engines.input_gradients import gradient_network, in_two_parts
 from convis_core.models import LoadedModel
+from convis_core.network.memo import once
 from convis_core.runtime import lanes
 
 CHUNK_BYTES = 112 * 2**20
@@ -18,9 +16,6 @@ MAP_BYTES = 20 * 2**20
 
 MOST_IN_A_CHUNK = 4
 """Larger chunks are no faster, and the first frame would come later."""
-
-_lock = threading.Lock()
-_sizes: WeakKeyDictionary[LoadedModel, int] = WeakKeyDictionary()
 
 
 def logit_gradients(model: LoadedModel, pictures: Tensor, target: int) -> tuple[Tensor, Tensor]:
@@ -34,8 +29,8 @@ def logit_gradients(model: LoadedModel, pictures: Tensor, target: int) -> tuple[
     Returns:
         The gradients, float32 [N, 3, S, S], and the logits, float32 [N], both on the CPU.
     """
-    whole = (nn.Identity(), lean(model))
-    first, second = in_two(model, MAP_BYTES // (4 * chunk_size(model))) if len(pictures) > 1 else whole
+    whole = (nn.Identity(), gradient_network(model))
+    first, second = in_two_parts(model, MAP_BYTES // (4 * chunk_size(model))) if len(pictures) > 1 else whole
     parts = [pictures] if isinstance(first, nn.Identity) else pictures.split(1)
     with lanes.known_grad_mode():
         leaves = [
@@ -47,20 +42,18 @@ def logit_gradients(model: LoadedModel, pictures: Tensor, target: int) -> tuple[
     return torch.cat(gradients).cpu(), logits.detach().cpu()
 
 
+@once
 def chunk_size(model: LoadedModel) -> int:
     """How many pictures to differentiate at once: at least 1, at most ``MOST_IN_A_CHUNK``, within ``CHUNK_BYTES``.
 
     It depends on the network alone and not on the number of lanes, so that neither do the bits of the results.
     """
-    with _lock:
-        if model not in _sizes:
-            _sizes[model] = max(1, min(MOST_IN_A_CHUNK, CHUNK_BYTES // _bytes_kept(model)))
-        return _sizes[model]
+    return max(1, min(MOST_IN_A_CHUNK, CHUNK_BYTES // _bytes_kept(model)))
 
 
 def _bytes_kept(model: LoadedModel) -> int:
     """What autograd keeps of one picture between the forward and the backward pass, weights left out."""
-    module = lean(model)
+    module = gradient_network(model)
     weights = {tensor.untyped_storage().data_ptr() for tensor in [*module.parameters(), *module.buffers()]}
     kept: dict[int, int] = {}
 

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from convis_core.attribution.methods.chunks import chunk_size, logit_gradients
-from convis_core.attribution.methods.smoothing import noise_scale, sample_noise
+from convis_core.attribution.checks import check_noise_level, check_seed, check_whole
+from convis_core.attribution.chunks import chunk_size, logit_gradients
+from convis_core.attribution.noise import noise_scale, sample_noise
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.network.predict import check_picture, check_target
+from convis_core.network.checks import check_picture, check_target
 from convis_core.results import NoiseWalk, NoiseWalkSpec, SmoothGradSpec
 from convis_core.runtime import lanes
+
+MOST_STEPS = 4096
+"""More points than a screen has columns."""
 
 
 def derivative_along_noise(
@@ -44,12 +48,9 @@ def derivative_along_noise(
     side = x.shape[-1]
     if not (0 <= row < side and 0 <= column < side):
         raise SpecError(f"The pixel {pixel} is not in a picture of {side} x {side}.")
-    if spec.steps < 2:
-        raise SpecError(f"A walk has at least two points, not {spec.steps}.")
-    if not 0 <= spec.noise_level < float("inf"):
-        raise SpecError(f"The noise level is a share of the picture's range, from 0, not {spec.noise_level}.")
-    if not 0 <= spec.seed < 2**64:
-        raise SpecError(f"The seed is a whole number from 0 to 2^64 - 1, not {spec.seed}.")
+    check_whole(spec.steps, 2, MOST_STEPS, f"A walk has from two points to {MOST_STEPS}")
+    check_noise_level(spec.noise_level)
+    check_seed(spec.seed)
     return _frames(model, x.detach(), target, pixel, spec)
 
 

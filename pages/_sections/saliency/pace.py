@@ -1,0 +1,53 @@
+"""How long a computation will take here, and whether to begin it without being asked."""
+
+from typing import Any
+
+import streamlit as st
+
+from convis_core import attribution
+from convis_core.runtime import lanes
+from pages._shell import cache, live
+from pages._shell.context import Context
+
+PATIENCE_SECONDS = 20.0
+"""What is expected to take longer is not begun without being asked for."""
+
+
+def agreed(context: Context, slot: str, expected: float, *parts: Any) -> bool:
+    """Ask first when a computation is expected to take long.
+
+    Args:
+        context: network, picture and class.
+        slot: of the computation; the key of the button.
+        expected: seconds.
+        parts: what else the computation depends on.
+
+    Returns:
+        Whether to begin.
+    """
+    wish = repr(context.key(slot, context.target, *parts))
+    wishes: set[str] = st.session_state.setdefault(f"{slot}_wishes", set())
+    if expected <= PATIENCE_SECONDS or wish in wishes:
+        return True
+    st.info(
+        f"This takes about {live.seconds(expected)} on this machine, so it waits for you to press the button.",
+        icon=":material/hourglass_empty:",
+    )
+    st.button(
+        f"Compute ({live.seconds(expected)})",
+        key=f"{slot}_begin",
+        icon=":material/play_arrow:",
+        type="primary",
+        on_click=wishes.add,
+        args=(wish,),
+    )
+    st.image(context.view(448), alt=context.caption)
+    return False
+
+
+def expected_seconds(context: Context, *, forwards: int = 0, gradients: int = 0) -> float:
+    """How long so many passes take here; the lanes share them."""
+    model, x = context.model, context.x
+    # One measurement for every picture: the time depends on the network alone.
+    known = cache.compute((model.spec.id, "attribution.pace"), lambda: attribution.pace(model, x))
+    return known.seconds(forwards=forwards, gradients=gradients) / lanes.shared().count
