@@ -1,0 +1,72 @@
+"""The sample pictures, and the name under which a picture is known."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from PIL import Image
+
+from convis_core.errors import ImageError, SpecError
+from convis_core.images.reading import read_image
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A picture that comes with Convis.
+
+    Attributes:
+        id: its name, as scikit-image calls it.
+        caption: what it shows.
+        file_name: its file within scikit-image.
+    """
+
+    id: str
+    caption: str
+    file_name: str
+
+
+SAMPLES: tuple[Sample, ...] = (
+    Sample("chelsea", "Chelsea, a tabby cat", "chelsea.png"),
+    Sample("coffee", "A cup of coffee on a table", "coffee.png"),
+    Sample("motorcycle", "A motorcycle in a garage", "motorcycle_left.png"),
+    Sample("camera", "A photographer, in grey", "camera.png"),
+    Sample("rocket", "A rocket at its launch", "rocket.jpg"),
+)
+
+
+def digest(content: bytes) -> str:
+    """The name under which a picture is known: the sha256 of its bytes, in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+@cache
+def sample_bytes(sample_id: str) -> bytes:
+    """The file of a sample picture.
+
+    Raises:
+        SpecError: when there is no sample of this id.
+    """
+    for sample in SAMPLES:
+        if sample.id == sample_id:
+            return (_skimage_folder() / sample.file_name).read_bytes()
+    names = ", ".join(sample.id for sample in SAMPLES)
+    raise SpecError(f"There is no sample picture called {sample_id!r}; choose one of {names}.")
+
+
+def sample(sample_id: str) -> Image.Image:
+    """A sample picture by its id.
+
+    Raises:
+        SpecError: when there is no sample of this id.
+    """
+    return read_image(sample_bytes(sample_id))
+
+
+def _skimage_folder() -> Path:
+    # Found without importing scikit-image: that costs a second, and only its files are wanted.
+    found = find_spec("skimage")
+    if found is None or found.origin is None:
+        raise ImageError("The sample pictures are missing; run: pip install -r requirements.txt")
+    return Path(found.origin).parent / "data"
