@@ -1,5 +1,5 @@
-# `make run` and `make test` do everything on a fresh machine with Python 3.11 or newer.
-# `make run CPU=1` takes PyTorch's slim CPU build from PyTorch's own wheel index.
+# `make run` and `make test` install what they need on a fresh machine with Python 3.11 or newer; after the first time
+# they need no network. `make run CPU=1` takes PyTorch's slim CPU build from PyTorch's own wheel index.
 
 SHELL := /bin/sh
 PYTHON ?= python3
@@ -11,13 +11,17 @@ ifdef CPU
 PIP += --extra-index-url https://download.pytorch.org/whl/cpu
 endif
 
-.PHONY: run test check bench assets clean
+.PHONY: run test test-fast check bench assets clean
 
 run: $(VENV)/.runtime
 	$(BIN)/python -m streamlit run dashboard.py --server.port $(PORT)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# For the inner loop: everything but the tests that drive a browser.
+test-fast: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "not browser"
 
 check: $(VENV)/.dev
 	$(BIN)/python -m ruff check .
@@ -33,7 +37,7 @@ assets: $(VENV)/.runtime
 	$(BIN)/python -m assets.build
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Convis needs Python 3.11 or newer.")'

@@ -7,15 +7,16 @@ from pathlib import Path
 
 def main(names: list[str]) -> int:
     """Run the named benchmarks, or all; the exit status is that of the worst."""
-    found = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
-    unknown = set(names) - set(found)
+    known = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+    unknown = set(names) - set(known)
     if unknown:
-        print(f"No benchmark called {', '.join(sorted(unknown))}; there are {', '.join(found)}.", file=sys.stderr)
+        print(f"No benchmark called {', '.join(sorted(unknown))}; there are {', '.join(known)}.", file=sys.stderr)
         return 2
     worst = 0
-    for name in names or found:
+    for name in names or known:
         print(f"\n== {name} ==", flush=True)
-        worst = max(worst, subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode)
+        done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False)
+        worst = max(worst, abs(done.returncode))  # negative when a signal ended it
     return worst
 
 
