@@ -1,13 +1,15 @@
 """Class models: what a network thinks a class, a channel or a layer looks like, drawn by gradient ascent.
 
-Four rooms kept apart: what is optimised (``parameterisation``), how it is disturbed and kept in bounds
+Four parts, one file or two each: what is optimised (``parameterisation``), how it is disturbed and kept in bounds
 (``transforms``, ``regularisers``), what is maximised (``objectives``), and who loops (``ascent``, ``dream``).
 """
 
 from convis_core.class_models.ascent import ascend, ascend_many
 from convis_core.class_models.dream import deep_dream
+from convis_core.class_models.pair import ascend_pair
 from convis_core.class_models.presets import BLUR, FEATURE, L2, MODERN, PRESETS, RAW, YOSINSKI
 from convis_core.class_models.recognition import displaced, recognise
+from convis_core.class_models.turns import recognise_in_turn
 
 __all__ = [
     "BLUR",
@@ -19,7 +21,9 @@ __all__ = [
     "YOSINSKI",
     "ascend",
     "ascend_many",
+    "ascend_pair",
     "deep_dream",
     "displaced",
     "recognise",
+    "recognise_in_turn",
 ]

@@ -2,29 +2,13 @@
 
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 
 from torch import Tensor
 
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
 from convis_core.occlusion import occlusion
-from convis_core.results import OcclusionMap, OcclusionSpec
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SizeComparison:
-    """Maps of one picture and class under several specifications.
-
-    Attributes:
-        maps: one for each specification, in their order, each as far as it has come.
-        done: windows computed.
-        total: windows of all maps.
-    """
-
-    maps: tuple[OcclusionMap, ...]
-    done: int
-    total: int
+from convis_core.results import OcclusionMap, OcclusionSpec, SizeComparison
 
 
 def compare(model: LoadedModel, x: Tensor, target: int, specs: Sequence[OcclusionSpec]) -> Iterator[SizeComparison]:

@@ -287,3 +287,44 @@ class Recognition:
     probability: float
     rank: int
     steadiness: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassModelPair:
+    """Two drawings at the same step.
+
+    Attributes:
+        left: the first.
+        right: the second, of as many steps.
+    """
+
+    left: ClassModelFrame
+    right: ClassModelFrame
+
+    @property
+    def done(self) -> int:
+        """Steps taken by each."""
+        return self.left.step
+
+    @property
+    def total(self) -> int:
+        """Steps asked for of each."""
+        return self.left.total
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recognitions:
+    """What several networks have made of a finished picture so far.
+
+    Attributes:
+        given: one for each network asked.
+        total: networks to ask.
+    """
+
+    given: tuple[Recognition, ...]
+    total: int
+
+    @property
+    def done(self) -> int:
+        """Networks asked."""
+        return len(self.given)

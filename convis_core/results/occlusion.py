@@ -120,3 +120,18 @@ class OcclusionMap:
         pixels = torch.arange(self.size)
         after = pixels >= starts[:, None]
         return (after & (pixels < starts[:, None] + self.spec.window)).double()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SizeComparison:
+    """Maps of one picture and class under several specifications.
+
+    Attributes:
+        maps: one for each specification, in their order, each as far as it has come.
+        done: windows computed.
+        total: windows of all maps.
+    """
+
+    maps: tuple[OcclusionMap, ...]
+    done: int
+    total: int
