@@ -14,7 +14,7 @@ from convis_core.export import Recipe
 from convis_core.models import LoadedModel
 from convis_core.network import predict
 from convis_core.results import Prediction
-from pages._shell import cache, navigation, network, share
+from pages._shell import cache, controls, navigation, network, share
 
 FOLLOW = "what the network says"
 _SAMPLES = {sample.id: sample for sample in images.SAMPLES}
@@ -64,7 +64,7 @@ class Context:
         sample = _SAMPLES.get(self.picture_id)
         return sample.caption if sample else "Your picture"
 
-    def key(self, method: str, *parts: Hashable) -> Hashable:
+    def key(self, method: str, *parts: Hashable) -> tuple[Hashable, ...]:
         """All that a result on this page depends on; the key of caches and jobs.
 
         Args:
@@ -105,13 +105,7 @@ def choose() -> None:
         prediction = cache.compute(key, lambda: predict(model, x))
         target, follows = _choose_class(model, prediction)
         share.link_button()
-        st.toggle(
-            "Present",
-            key="present",
-            bind="query-params",
-            persist_state="session",
-            help="Larger type and figures, for a projector.",
-        )
+        controls.toggle("Present", key="present", help="Larger type and figures, for a projector.")
     st.session_state["context"] = Context(model, picture_id, picture, x, prediction, target, follows)
 
 
@@ -214,12 +208,10 @@ def _keep(widget: str) -> None:
 
 def _choose_class(model: LoadedModel, prediction: Prediction) -> tuple[int, bool]:
     """The class to explain: the network's first choice unless another is picked."""
-    choice = st.selectbox(
+    choice = controls.selectbox(
         "Class to explain",
         [FOLLOW, *sorted(model.categories, key=str.lower)],
         key="class",
-        bind="query-params",
-        persist_state="session",
         help="Type to search the 1000 classes of ImageNet.",
     )
     if choice == FOLLOW or choice not in model.categories:

@@ -1,14 +1,17 @@
 """The bones that every page has, and the one way to show a figure, a sentence or a download."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Literal
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from convis_core import models
+from convis_core.errors import ConvisError
 from convis_core.figures.scores import percent
+from pages._shell import controls, text
 from pages._shell.context import Context
 from pages._shell.navigation import ASSETS
 
@@ -52,6 +55,54 @@ def header(context: Context, title: str, purpose: str) -> None:
         f'<p class="strip"><b>{label}</b> looks at <b>{caption}</b> and gives <b title="{synset}">{name}</b> '
         f"({chosen}) <b>{html.escape(percent(context.probability))}</b>, logit {context.logit:.2f}</p></div>"
     )
+
+
+def section(context: Context, draw: Callable[[Context], None]) -> None:
+    """A part of a page that runs again by itself when something in it changes; what it refuses is said in words.
+
+    Args:
+        context: network, picture and class.
+        draw: draws it.
+    """
+
+    @st.fragment
+    def part() -> None:
+        try:
+            draw(context)
+        except ConvisError as error:
+            text.refuse(error)
+
+    part()
+
+
+def sections(
+    context: Context,
+    offered: Mapping[str, Callable[[Context], None]],
+    *,
+    key: str,
+    label: str = "Section",
+    help: str | None = None,
+    beside: Callable[[str], None] | None = None,
+) -> None:
+    """The sections of a page, of which one is open; closed ones cost nothing.
+
+    Args:
+        context: network, picture and class.
+        offered: name -> what draws the section; the first is open at first.
+        key: of the control that opens one, and its name in the address.
+        label: of that control, for those who cannot see it.
+        help: one line on it.
+        beside: draws what stands beside that control, given the name of the open section.
+    """
+
+    def draw(context: Context) -> None:
+        with st.container(horizontal=True, vertical_alignment="center") if beside else nullcontext():
+            chosen = controls.segmented(label, list(offered), key=key, help=help, label_visibility="collapsed")
+            if beside is not None:
+                beside(chosen)
+        offered[chosen](context)
+
+    section(context, draw)
 
 
 def figure(

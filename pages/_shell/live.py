@@ -8,7 +8,7 @@ import streamlit as st
 from convis_core import CORE_VERSION
 from convis_core.errors import ConvisError
 from convis_core.runtime.board import Job
-from pages._shell import cache
+from pages._shell import cache, resume, text
 from pages._shell.session import watcher
 
 F = TypeVar("F")
@@ -61,51 +61,36 @@ def watch(
 
 
 def _job(slot: str, key: Hashable, make_frames: Callable[[], Iterator[F]]) -> Job[F]:
-    """The slot's own job while the wish is the same, else one from the board.
-
-    The board begins a stopped job anew when it is asked again, and a rerun asks again; so what the person stopped,
-    and what failed, is kept here until they want it again.
-    """
-    place = f"{slot}_job"
-    kept: Job[F] | None = st.session_state.get(place)
-    if kept is not None and kept.key == key:
-        stopped = st.session_state.get(f"{slot}_stopped") == key
-        if not kept.partial or kept.error is not None or stopped:
-            return kept
-    st.session_state[f"{slot}_stopped"] = None
+    """This session's job as long as the wish is the same, else one from the board."""
+    before = resume.current(slot, key)
+    if before is not None:
+        return before
     job = cache.board().request(watcher(), slot, key, make_frames)
-    st.session_state[place] = job
+    resume.begun(slot, job)
     return job
 
 
 def _status(slot: str, job: Job[F]) -> None:
     """One line of constant height: waiting, progress and time left, stopped, refused, or how long it took."""
     if job.error is not None:
-        st.error(_in_words(job.error), icon=":material/error:")
-        st.button("Try again", key=f"{slot}_retry", icon=":material/refresh:", on_click=_forget, args=(slot,))
+        text.refuse(_in_words(job.error))
+        st.button("Try again", key=f"{slot}_retry", icon=":material/refresh:", on_click=resume.go_on, args=(slot,))
         return
     with st.container(horizontal=True, vertical_alignment="center", height=64, border=False, key=f"{slot}_status"):
         if job.done and job.partial:
             stopped = ":material/pause_circle: **Stopped.** This is partial: it shows what had been computed."
             st.markdown(stopped, width="stretch")
-            if st.button("Go on", key=f"{slot}_again", icon=":material/play_arrow:", on_click=_forget, args=(slot,)):
+            if st.button(
+                "Go on", key=f"{slot}_again", icon=":material/play_arrow:", on_click=resume.go_on, args=(slot,)
+            ):
                 st.rerun()
         elif job.done:
             st.markdown(f":material/check_circle: Computed in {seconds(job.elapsed)}.", width="stretch")
-        elif st.session_state.get(f"{slot}_stopped") == job.key:
+        elif resume.stopped(slot, job.key):
             st.progress(job.progress or 0.0, text="Stopping; the piece that has begun is computed to its end.")
         else:
             st.progress(job.progress or 0.0, text=_progress(job))
-            st.button("Stop", key=f"{slot}_stop", icon=":material/stop:", on_click=_stop, args=(slot, job))
-
-
-def _stop(slot: str, job: Job[F]) -> None:
-    st.session_state[f"{slot}_stopped"] = job.key
-    job.cancel(watcher())
-
-
-def _forget(slot: str) -> None:
-    st.session_state[f"{slot}_job"] = None
+            st.button("Stop", key=f"{slot}_stop", icon=":material/stop:", on_click=resume.stop, args=(slot, job))
 
 
 def _progress(job: Job[F]) -> str:

@@ -36,7 +36,7 @@ class Entry:
 
 HOME = Entry("home", "Home", ":material/home:", "What does the network see in this picture, and why?")
 
-ROOMS: tuple[Entry, ...] = (
+PAGES: tuple[Entry, ...] = (
     Entry("convolution", "Convolution", ":material/grid_on:", "What does a filter do, number by number?"),
     Entry("architecture", "Architecture", ":material/account_tree:", "What is the network made of, what does it cost?"),
     Entry("feature_maps", "Feature maps", ":material/apps:", "What does every layer make of this picture?"),
@@ -46,16 +46,16 @@ ROOMS: tuple[Entry, ...] = (
 )
 
 
-def rooms() -> tuple[Entry, ...]:
+def listed() -> tuple[Entry, ...]:
     """The pages that exist, home left out, in the order in which a newcomer reads them."""
-    return tuple(entry for entry in ROOMS if entry.path.exists())
+    return tuple(entry for entry in PAGES if entry.path.exists())
 
 
 def pages() -> list[StreamlitPage]:
     """All pages as Streamlit knows them; home is the default and lives at ``/``."""
     return [
         st.Page(entry.path, title=entry.title, icon=entry.icon, url_path=entry.name, default=entry is HOME)
-        for entry in (HOME, *rooms())
+        for entry in (HOME, *listed())
     ]
 
 

@@ -7,7 +7,7 @@ from convis_core.errors import ConvisError
 from convis_core.models import LoadedModel, ModelSpec, weights
 from convis_core.models.weights import DownloadProgress
 from convis_core.runtime.board import Job
-from pages._shell import cache
+from pages._shell import cache, controls, text
 from pages._shell.session import watcher
 
 _LABELS = {spec.id: spec.label for spec in models.MODELS}
@@ -18,17 +18,15 @@ _MEGABYTE = 2**20
 def choose_model() -> LoadedModel:
     """The network of this run: the one picked, or the one before while the picked one's weights are not here."""
     _after_refusal()
-    st.selectbox(
+    chosen = controls.selectbox(
         "Network",
         list(_LABELS),
         format_func=_LABELS.__getitem__,
         key="model",
-        bind="query-params",
-        persist_state="session",
         help="EfficientNet-Lite0 is installed with Convis; the others are downloaded when first used.\n\n"
         + "\n".join(f"- **{spec.label}** ({spec.year}): {spec.summary}" for spec in models.MODELS),
     )
-    wanted = models.get_spec(st.session_state["model"])
+    wanted = models.get_spec(chosen)
     model = _ready(wanted)
     if model is None:
         return cache.model(st.session_state.get("model_in_use", _DEFAULT))
@@ -45,7 +43,7 @@ def _after_refusal() -> None:
         st.session_state["model_error"] = None
     error = st.session_state.get("model_error")
     if error:
-        st.error(error, icon=":material/cloud_off:")
+        text.refuse(error, icon=":material/cloud_off:")
 
 
 def _ready(wanted: ModelSpec) -> LoadedModel | None:

@@ -1,11 +1,18 @@
-"""Teaching texts: Markdown files in ``assets/text``, with numbers filled in from the model that is shown."""
+"""Texts: those that teach, Markdown files in ``assets/text``, and those that came from outside and are only quoted."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 
 import streamlit as st
 
+from convis_core.errors import ConvisError
 from pages._shell.navigation import ASSETS
+
+_MARKS = re.compile(r"[\\`*_{}\[\]<>#|~$&^]")
+_AT_THE_START = re.compile(r"^(\d*)([-+=.)])")
+_JOINER = "\N{WORD JOINER}"
+_JOINED = re.compile(r":(?=\S)|@(?=\S)|(?<=www)(?=\.)", re.IGNORECASE)
 
 
 @cache
@@ -45,3 +52,23 @@ def explain(page: str, values: Mapping[str, str] | None = None) -> None:
         render(f"{page}.how")
     with st.expander("Go deeper", icon=":material/functions:"):
         render(f"{page}.deeper", values)
+
+
+def plain(words: str) -> str:
+    """A text from an address, a file or an error, so written that Markdown shows it as it stands.
+
+    No emphasis, link, picture, formula, HTML, icon or emoji comes of it: the marks of Markdown are escaped, and an
+    invisible joiner parts the colons, at signs and dots from which Streamlit makes icons, directives and links even
+    in plain text.
+
+    >>> plain("![x](http://y)") == "!\\\\[x\\\\](http:\\N{WORD JOINER}//y)"
+    True
+    """
+    line = _MARKS.sub(r"\\\g<0>", " ".join(words.split()))
+    line = _AT_THE_START.sub(r"\1\\\2", line)
+    return _JOINED.sub(lambda found: found.group() + _JOINER, line)
+
+
+def refuse(error: ConvisError | str, *, icon: str = ":material/error:") -> None:
+    """Say in words why something cannot be done; what the error quotes is shown as it was written."""
+    st.error(plain(str(error)), icon=icon)

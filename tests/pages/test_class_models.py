@@ -26,7 +26,7 @@ def sentence(app):
 
 
 def reached(app):
-    _, frame = app.session_state[draw.REACHED]
+    _, frame = app.session_state[f"{draw.SLOT}_reached"]
     return frame
 
 
@@ -37,7 +37,7 @@ def button(app, key):
 def test_the_first_visit_computes_nothing_and_says_what_to_do(open_page):
     app = open_page("class_models")
     assert not app.exception and not app.error
-    assert draw.REACHED not in app.session_state
+    assert f"{draw.SLOT}_reached" not in app.session_state
     assert "tiger cat" in sentence(app)
     assert "Press *Draw tiger cat*" in "".join(note.value for note in app.info)
 

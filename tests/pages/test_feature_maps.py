@@ -88,10 +88,11 @@ def test_layers_that_are_no_sum_say_so(open_page):
     assert any("are not the sum of one convolution" in block.value for block in app.markdown)
 
 
-def test_a_sheet_beyond_the_last_is_refused_in_words(open_page):
+def test_a_sheet_beyond_the_last_is_the_last(open_page):
     app = opened(open_page, pickers.SHEET, layer="head", page="9")
-    assert not app.exception
-    assert "3 sheets" in app.error[0].value
+    assert not app.exception and not app.error
+    assert app.number_input(key="feature_maps_page").value == 3
+    assert any("Sheet 3 of 3." in block.value for block in app.caption)
 
 
 def test_maps_too_small_to_be_pooled_are_refused_in_words(open_page):

@@ -10,6 +10,7 @@ from convis_core.figures.scores import percent
 from convis_core.occlusion import readings as views
 from convis_core.results import OcclusionMap, OcclusionSpec
 from pages._sections.occlusion import controls
+from pages._shell import confirm
 
 # Coarse, so that a test takes a moment: 16 windows.
 COARSE = {"occlusion_window": "64", "occlusion_stride": "56"}
@@ -53,7 +54,7 @@ def test_it_says_before_how_many_windows_there_are(open_page, coarse_map):
 
 
 def test_what_takes_long_waits_for_the_button(open_page, monkeypatch):
-    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(confirm, "PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(controls, "LIGHT", 0.0)
     app = open_page("occlusion", COARSE)
     assert any("waits for you" in block.value for block in app.info)
@@ -65,7 +66,7 @@ def test_what_takes_long_waits_for_the_button(open_page, monkeypatch):
 
 def test_what_was_begun_stays_when_it_turns_out_to_take_long(open_page, monkeypatch):
     app = open_page("occlusion", COARSE)
-    monkeypatch.setattr(controls, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(confirm, "PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(controls, "LIGHT", 0.0)
     assert "37.9 %" in sentence(app.run())
     app.slider(key="occlusion_stride").set_value(64).run()

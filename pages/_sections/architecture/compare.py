@@ -7,7 +7,7 @@ from convis_core.figures import architecture as pictures
 from convis_core.models import weights
 from convis_core.results import Race
 from pages._sections.architecture import parts
-from pages._shell import cache, layout, live
+from pages._shell import cache, controls, layout, live
 from pages._shell.context import Context
 
 _LABELS = {spec.id: spec.label for spec in models.MODELS}
@@ -18,20 +18,14 @@ def draw(context: Context) -> None:
     """The numbers of both; below them the time, when it is asked for."""
     mine = context.model.spec
     others = [model_id for model_id in _LABELS if model_id != mine.id]
-    if st.session_state.get(_OTHER) not in (None, *others):
-        del st.session_state[_OTHER]
-    other = str(
-        st.selectbox(
-            "Compare with",
-            others,
-            index=others.index("vgg16") if "vgg16" in others else 0,
-            format_func=_LABELS.__getitem__,
-            key=_OTHER,
-            bind="query-params",
-            persist_state="session",
-            width=320,
-            help="Its weights are not needed for its numbers, only for its time.",
-        )
+    other = controls.selectbox(
+        "Compare with",
+        others,
+        default="vgg16" if "vgg16" in others else None,
+        format_func=_LABELS.__getitem__,
+        key=_OTHER,
+        width=320,
+        help="Its weights are not needed for its numbers, only for its time.",
     )
     one, two = parts.totals(mine.id), parts.totals(other)
     layout.figure(

@@ -9,7 +9,7 @@ from convis_core.figures.feature_maps import average_image
 from convis_core.figures.scores import percent
 from convis_core.results import Block, LayerRow
 from pages._sections.architecture import parts
-from pages._shell import cache, layout, navigation
+from pages._shell import cache, layout, navigation, text
 from pages._shell.context import Context
 
 
@@ -114,10 +114,10 @@ def _output(context: Context, block: Block) -> None:
             average_image(summary), width="stretch", alt=f"Output of {block.map_layer}, averaged over its channels"
         )
     st.caption(
-        f"{context.caption}: output of {block.map_layer}, mean of {block.map_shape[1]} channels, from dark (least) to "
-        "bright (most)."
+        f"{text.plain(context.caption)}: output of {block.map_layer}, mean of {block.map_shape[1]} channels, from dark "
+        "(least) to bright (most)."
     )
-    maps = next((room for room in navigation.rooms() if room.name == "feature_maps"), None)
+    maps = next((entry for entry in navigation.listed() if entry.name == "feature_maps"), None)
     if maps is not None:
         st.page_link(
             maps.path,

@@ -6,7 +6,7 @@ from convis_core import architecture
 from convis_core.architecture.blueprint import blueprint
 from convis_core.figures.architecture import bytes_text, count_text
 from convis_core.results import Block, LayerRow, Totals
-from pages._shell import cache
+from pages._shell import cache, controls
 from pages._shell.context import Context
 
 _BLOCK = "architecture_block"
@@ -30,20 +30,15 @@ def totals(model_id: str) -> Totals:
 def block(context: Context) -> Block:
     """The block looked at; at first the one with most multiply-adds."""
     offered = {found.name: found for found in blocks(context.model.spec.id)}
-    if st.session_state.get(_BLOCK) not in (None, *offered):
-        del st.session_state[_BLOCK]
-    busiest = max(offered.values(), key=lambda found: found.macs).name
-    name = st.selectbox(
+    name = controls.selectbox(
         "Block",
         list(offered),
-        index=list(offered).index(busiest),
+        default=max(offered.values(), key=lambda found: found.macs).name,
         key=_BLOCK,
-        bind="query-params",
-        persist_state="session",
         width=320,
         help="In order from the picture to the class scores. Clicking the drawing picks a block, too.",
     )
-    return offered[str(name)]
+    return offered[name]
 
 
 def look_at(model_id: str, index: int) -> None:

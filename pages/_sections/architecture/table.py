@@ -6,7 +6,7 @@ from convis_core import export
 from convis_core.figures.architecture import bytes_text, shape_text
 from convis_core.results import LayerRow
 from pages._sections.architecture import parts
-from pages._shell import layout
+from pages._shell import controls, layout
 from pages._shell.context import Context
 
 _EXECUTION = "in order of execution"
@@ -32,16 +32,13 @@ def draw(context: Context) -> None:
     rows, total = parts.rows(model.spec.id), parts.totals(model.spec.id)
     cells = [_cells(row) for row in rows]
     board, sums, below = st.container(), st.container(), st.container(horizontal=True, vertical_alignment="bottom")
-    order = str(
-        below.selectbox(
-            "Largest first",
-            [_EXECUTION, *(name for name, example in cells[0].items() if isinstance(example, int))],
-            key="architecture_order",
-            bind="query-params",
-            persist_state="session",
-            width=280,
-            help="By which column the rows are sorted. Clicking a column's head sorts, too; the keyboard cannot click.",
-        )
+    order = controls.selectbox(
+        "Largest first",
+        [_EXECUTION, *(name for name, example in cells[0].items() if isinstance(example, int))],
+        key="architecture_order",
+        place=below,
+        width=280,
+        help="By which column the rows are sorted. Clicking a column's head sorts, too; the keyboard cannot click.",
     )
     shown = cells if order == _EXECUTION else sorted(cells, key=lambda row: -int(row[order]))
     with board:

@@ -9,7 +9,9 @@ import streamlit as st
 from convis_core import class_models
 from convis_core.export import Recipe
 from convis_core.results import ClassLogit, ClassModelSpec, ClassProbability, LogProbability, Objective
+from convis_core.results.class_models import Parameterisation, Start
 from pages._sections.class_models import rules
+from pages._shell import controls
 from pages._shell.context import Context
 
 LESSONS: dict[str, str] = {
@@ -31,12 +33,12 @@ GOALS: dict[str, type[ClassLogit] | type[ClassProbability] | type[LogProbability
     "probability": ClassProbability,
     "log-probability": LogProbability,
 }
-STARTS = {"zeros": "mean colour", "noise": "mean colour and noise", "picture": "the picture"}
+PARAMETERISATIONS: dict[Parameterisation, str] = {"fourier": "frequencies (Fourier)", "pixels": "pixels"}
+STARTS: dict[Start, str] = {"zeros": "mean colour", "noise": "mean colour and noise", "picture": "the picture"}
 FRAME_EVERY = 4
 THE_CONTEXTS = "the class of the sidebar"
 CLASS = "class_models_class"
 _SPECS = dict(class_models.PRESETS)
-_KEPT: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Settings:
     objective: ClassLogit | ClassProbability | LogProbability
     spec: ClassModelSpec
 
-    def key(self, context: Context) -> Hashable:
+    def key(self, context: Context) -> tuple[Hashable, ...]:
         """All that the drawing depends on; the picture only where it begins with it."""
         begins = context.picture_id if self.spec.start == "picture" else ""
         return (context.model.spec.id, "class_models.ascend", begins, self.objective, self.spec)
@@ -66,60 +68,46 @@ def recipe(context: Context, method: str, objective: Objective, spec: Any) -> Re
 def target(context: Context) -> int:
     """The class to draw: that of the sidebar, or any other."""
     categories = context.model.categories
-    chosen = st.selectbox(
+    chosen = controls.selectbox(
         "Class",
         [THE_CONTEXTS, *sorted(categories, key=str.lower)],
         key=CLASS,
         help="Which of the classes to draw; type to search.",
-        **_KEPT,
     )
     return categories.index(chosen) if chosen in categories else context.target
 
 
 def lesson() -> str:
     """Which preset the settings begin with."""
-    chosen = st.segmented_control(
+    return controls.segmented(
         "Lesson",
         list(LESSONS),
-        default="modern",
-        required=True,
         format_func=LESSONS.__getitem__,
         key="class_models_lesson",
         label_visibility="collapsed",
         help="A preset for each step of the story. Each keeps the changes that you make to it.",
-        **_KEPT,
     )
-    return chosen or "modern"
 
 
 def steps() -> int:
     """Iterations."""
-    return int(
-        st.slider(
-            "Iterations",
-            16,
-            1024,
-            256,
-            16,
-            key="class_models_steps",
-            help="Steps of the ascent, 16 to 1024. More steps go on where the drawing stands.",
-            **_KEPT,
-        )
+    return controls.slider(
+        "Iterations",
+        (16, 1024, 16),
+        256,
+        key="class_models_steps",
+        help="Steps of the ascent, 16 to 1024. More steps go on where the drawing stands.",
     )
 
 
 def seed() -> int:
     """Of the start and of the random views."""
-    return int(
-        st.number_input(
-            "Seed",
-            0,
-            9999,
-            0,
-            key="class_models_seed",
-            help="Of the start and of the random views, 0 to 9999: the same seed draws the same picture.",
-            **_KEPT,
-        )
+    return controls.number(
+        "Seed",
+        0,
+        9999,
+        key="class_models_seed",
+        help="Of the start and of the random views, 0 to 9999: the same seed draws the same picture.",
     )
 
 
@@ -133,43 +121,37 @@ def settings(wanted: int, chosen: str, iterations: int) -> Settings:
     """
     base = _SPECS[chosen]
     with st.expander("Settings", icon=":material/tune:"):
-        goal = st.selectbox(
+        goal = controls.selectbox(
             "Maximise",
             list(GOALS),
             key=f"class_models_{chosen}_goal",
             help="The logit of the class; its softmax probability, which can rise by lowering the others as well; or "
             "the logarithm of that.",
-            **_KEPT,
         )
-        parameterisation = st.selectbox(
+        parameterisation: Parameterisation = controls.selectbox(
             "Draw with",
-            ["fourier", "pixels"],
-            index=0 if base.parameterisation == "fourier" else 1,
-            format_func={"fourier": "frequencies (Fourier)", "pixels": "pixels"}.__getitem__,
+            list(PARAMETERISATIONS),
+            default=base.parameterisation,
+            format_func=PARAMETERISATIONS.__getitem__,
             key=f"class_models_{chosen}_parameterisation",
             help="What the steps change: every pixel by itself, or waves of every frequency in decorrelated colours.",
-            **_KEPT,
         )
-        start = st.selectbox(
+        start: Start = controls.selectbox(
             "Begin with",
             list(STARTS),
-            index=list(STARTS).index(base.start),
+            default=base.start,
             format_func=STARTS.__getitem__,
             key=f"class_models_{chosen}_start",
             help="The mean colour of the training pictures (mid grey for frequencies), the same with a little noise, "
             "or the picture of the sidebar.",
-            **_KEPT,
         )
-        rate = st.slider(
+        rate = controls.slider(
             "Learning rate",
-            0.005,
-            0.2,
+            (0.005, 0.2, 0.005),
             base.learning_rate,
-            0.005,
             format="%.3f",
             key=f"class_models_{chosen}_rate",
             help="Length of a step, 0.005 to 0.2. Pixels: the usual change of a pixel; frequencies: of Adam.",
-            **_KEPT,
         )
         number = seed()
         on_pixels = parameterisation == "pixels"
@@ -180,7 +162,7 @@ def settings(wanted: int, chosen: str, iterations: int) -> Settings:
         steps=iterations,
         parameterisation=parameterisation,
         start=start,
-        learning_rate=float(rate),
+        learning_rate=rate,
         seed=number,
         regularisers=held_back,
         transforms=disturbed,

@@ -1,5 +1,6 @@
 """Draw a class: the gallery of the article's four, and under it a drawing of one's own, live."""
 
+from collections.abc import Hashable
 from dataclasses import replace
 
 import streamlit as st
@@ -9,11 +10,10 @@ from convis_core.results import ClassModelFrame
 from convis_core.runtime.board import Job
 from pages._sections.class_models import controls, film, gallery
 from pages._sections.class_models.controls import Settings
-from pages._shell import layout, live
+from pages._shell import layout, live, resume
 from pages._shell.context import Context
 
 SLOT = "class_models_drawing"
-REACHED = "class_models_reached"
 _ASKED = "class_models_asked"
 """Class and network that the person wants drawn; while they stay, a change of a setting draws at once."""
 
@@ -89,16 +89,16 @@ def _watch(context: Context, settings: Settings, name: str) -> Job[ClassModelFra
     key = settings.key(context)
     model, objective, spec = context.model, settings.objective, settings.spec
     picture = context.x if spec.start == "picture" else None
-    resume = reached(context, settings)
+    before = reached(context, settings)
 
     def show(frame: ClassModelFrame, job: Job[ClassModelFrame]) -> None:
-        st.session_state[REACHED] = (_run(context, settings), frame)
+        resume.remember(SLOT, _run(context, settings), frame)
         film.show(frame, job, name)
 
     return live.watch(
         SLOT,
         key,
-        lambda: class_models.ascend(model, objective, spec, picture=picture, resume=resume),
+        lambda: class_models.ascend(model, objective, spec, picture=picture, resume=before),
         show,
         height=520,
     )
@@ -106,14 +106,11 @@ def _watch(context: Context, settings: Settings, name: str) -> Job[ClassModelFra
 
 def reached(context: Context, settings: Settings) -> ClassModelFrame | None:
     """Where this session's last drawing stands, if a run of these settings passes through it."""
-    run, frame = st.session_state.get(REACHED, (None, None))
-    if run != _run(context, settings) or frame.step > settings.spec.steps:
-        return None
-    found: ClassModelFrame = frame
-    return found
+    frame: ClassModelFrame | None = resume.reached(SLOT, _run(context, settings))
+    return None if frame is None or frame.step > settings.spec.steps else frame
 
 
-def _run(context: Context, settings: Settings) -> object:
+def _run(context: Context, settings: Settings) -> tuple[Hashable, ...]:
     """All that two drawings must share for the one to go on from the other: everything but the number of steps."""
     return Settings(settings.objective, replace(settings.spec, steps=1)).key(context)
 

@@ -6,8 +6,9 @@ from PIL import Image
 from convis_core import class_models, export, images
 from convis_core.results import DreamFrame, DreamSpec, Layer
 from convis_core.runtime.board import Job
-from pages._sections.class_models import controls, pickers
-from pages._shell import cache, layout, live, text
+from pages._sections.class_models import controls as settings
+from pages._sections.class_models import pickers
+from pages._shell import cache, controls, layout, live, text
 from pages._shell.context import Context
 
 SLOT = "class_models_dreaming"
@@ -21,25 +22,19 @@ def draw(context: Context) -> None:
     asked, answer = st.columns([1, 3.4])
     with asked:
         name = pickers.layer(context, "class_models_dream_layer")
-        size = str(
-            st.selectbox(
-                "Size",
-                list(_SIZES),
-                key="class_models_dream_size",
-                bind="query-params",
-                persist_state="session",
-                help="Of the picture. Larger ones take longer; some networks take only their own.",
-            )
+        size = controls.selectbox(
+            "Size",
+            list(_SIZES),
+            key="class_models_dream_size",
+            help="Of the picture. Larger ones take longer; some networks take only their own.",
         )
         side = model.input_size * _SIZES[size] // 2
         objective = Layer(name)
-        begin = pickers.agreed(
-            "class_models_dream", repr((model.spec.id, context.picture_id, objective)), "Let it dream"
-        )
+        begin = pickers.agreed("class_models_dream", (model.spec.id, context.picture_id, objective), "Let it dream")
         spec = _spec()
     with answer:
         if not begin:
-            layout.sentence(f"What does **{name}** see in **{context.caption}**? Let it have more of that.")
+            layout.sentence(f"What does **{name}** see in **{text.plain(context.caption)}**? Let it have more of that.")
             left, _ = st.columns(2)
             left.image(context.view(_SHOWN), width="stretch", alt=context.caption)
             return
@@ -60,7 +55,7 @@ def draw(context: Context) -> None:
                 "Dream (PNG)",
                 export.png(
                     images.to_image(dreamt.image),
-                    controls.recipe(context, "class_models.deep_dream", objective, spec),
+                    settings.recipe(context, "class_models.deep_dream", objective, spec),
                 ),
                 f"dream-{context.picture_id}-{name}.png",
                 key="class_models_dream_png",
@@ -69,40 +64,29 @@ def draw(context: Context) -> None:
 
 
 def _spec() -> DreamSpec:
-    octaves = st.slider(
+    octaves = controls.slider(
         "Octaves",
-        1,
-        6,
+        (1, 6, 1),
         3,
         key="class_models_dream_octaves",
-        bind="query-params",
-        persist_state="session",
         help="Sizes that the picture goes through, small to full, 1 to 6. More of them make larger figures.",
     )
-    steps = st.slider(
+    steps = controls.slider(
         "Steps at each size",
-        2,
-        40,
+        (2, 40, 2),
         12,
-        2,
         key="class_models_dream_steps",
-        bind="query-params",
-        persist_state="session",
         help="2 to 40. More of them go further from the picture.",
     )
-    rate = st.slider(
+    rate = controls.slider(
         "Strength",
-        0.004,
-        0.04,
+        (0.004, 0.04, 0.002),
         0.012,
-        0.002,
         format="%.3f",
         key="class_models_dream_rate",
-        bind="query-params",
-        persist_state="session",
         help="Usual change of a pixel in one step, 0.004 to 0.04 of the range from black to white.",
     )
-    return DreamSpec(octaves=int(octaves), steps=int(steps), learning_rate=float(rate), seed=controls.seed())
+    return DreamSpec(octaves=octaves, steps=steps, learning_rate=rate, seed=settings.seed())
 
 
 def _show(context: Context, frame: DreamFrame, job: Job[DreamFrame], spec: DreamSpec) -> None:

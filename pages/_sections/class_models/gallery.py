@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from convis_core.figures.scores import percent
+from pages._shell import controls
 from pages._shell.navigation import ASSETS
 
 FOLDER = ASSETS / "class_models"
@@ -75,11 +76,10 @@ def draw(on_pick: Callable[[Exhibit], None]) -> None:
         f"Drawn beforehand with the modern way in {shown[0].steps} steps on EfficientNet-Lite0, starting from grey "
         "with a little noise. No photograph was involved: each pixel was moved so that the logit of the class rose."
     )
-    still = toggle.toggle(
+    still = controls.toggle(
         "Stand still",
         key="class_models_still",
-        bind="query-params",
-        persist_state="session",
+        place=toggle,
         help="Show the finished pictures instead of the films.",
     )
     for column, exhibit in zip(films.columns(len(shown)), shown, strict=True):

@@ -8,8 +8,9 @@ from convis_core import class_models
 from convis_core.figures import class_models as pictures
 from convis_core.results import Channel, ClassModelFrame
 from convis_core.runtime.board import Job
-from pages._sections.class_models import controls, dream, film, pickers
-from pages._shell import layout, live, text
+from pages._sections.class_models import controls as settings
+from pages._sections.class_models import dream, film, pickers
+from pages._shell import controls, layout, live, text
 from pages._shell.context import Context
 
 SLOT = "class_models_channel_drawing"
@@ -20,16 +21,7 @@ NUMBER = "class_models_channel"
 
 def draw(context: Context) -> None:
     """One of the two."""
-    chosen = st.segmented_control(
-        "Inside",
-        [CHANNEL, DREAM],
-        default=CHANNEL,
-        required=True,
-        key="class_models_inside",
-        bind="query-params",
-        persist_state="session",
-        label_visibility="collapsed",
-    )
+    chosen = controls.segmented("Inside", [CHANNEL, DREAM], key="class_models_inside", label_visibility="collapsed")
     if chosen == DREAM:
         dream.draw(context)
     else:
@@ -41,21 +33,16 @@ def _channel(context: Context) -> None:
     with asked:
         name = pickers.layer(context, LAYER)
         channel = pickers.number(context, name, NUMBER)
-        steps = st.slider(
+        steps = controls.slider(
             "Iterations",
-            16,
-            512,
+            (16, 512, 16),
             128,
-            16,
             key="class_models_channel_steps",
-            bind="query-params",
-            persist_state="session",
             help="Steps of the ascent, 16 to 512.",
         )
-        seed = controls.seed()
-        spec = replace(class_models.FEATURE, steps=int(steps), seed=seed, frame_every=controls.FRAME_EVERY)
+        spec = replace(class_models.FEATURE, steps=steps, seed=settings.seed(), frame_every=settings.FRAME_EVERY)
         model, objective = context.model, Channel(name, channel)
-        begin = pickers.agreed("class_models_channel", repr((model.spec.id, objective)), f"Draw channel {channel}")
+        begin = pickers.agreed("class_models_channel", (model.spec.id, objective), f"Draw channel {channel}")
     with answer:
         if not begin:
             layout.sentence(f"What would excite channel **{channel}** of **{name}** most?")
@@ -74,7 +61,7 @@ def _channel(context: Context) -> None:
                 f"In {frame.step} steps the mean of channel **{channel}** rose from {frame.film[0].score:.3g} to "
                 f"**{frame.score:.3g}**."
             )
-            recipe = controls.recipe(context, "class_models.ascend", objective, film.taken(frame))
+            recipe = settings.recipe(context, "class_models.ascend", objective, film.taken(frame))
             film.files(recipe, frame, f"{model.spec.id}-{name}-{channel}", "class_models_channel")
     text.render("class_models.inside")
 

@@ -1,6 +1,6 @@
 """Is it a zebra to anyone else? A finished picture before the other networks whose weights are here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +14,10 @@ from convis_core.errors import ConvisError
 from convis_core.figures import class_models as pictures
 from convis_core.figures.scores import percent
 from convis_core.models import ModelSpec, weights
-from convis_core.results import ClassModelFrame, Recognition
+from convis_core.results import ClassModelFrame, Recognitions
 from pages._sections.class_models import draw as class_models_draw
 from pages._sections.class_models import gallery
-from pages._shell import layout, live, text
+from pages._shell import layout, live, resume, text
 from pages._shell.context import Context
 
 SLOT = "class_models_jury"
@@ -44,24 +44,6 @@ class Canvas:
     drawn_by: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Answers:
-    """What has been answered so far.
-
-    Attributes:
-        given: one for each network asked.
-        total: networks to ask.
-    """
-
-    given: tuple[Recognition, ...]
-    total: int
-
-    @property
-    def done(self) -> int:
-        """Networks asked."""
-        return len(self.given)
-
-
 def draw(context: Context) -> None:
     """The picture, the networks that can be asked, and their answers."""
     canvas = _choose(context)
@@ -85,7 +67,7 @@ def draw(context: Context) -> None:
         live.watch(
             SLOT,
             ("class_models.recognise", canvas.id, target, ids),
-            lambda: _ask(ids, pixels, target),
+            lambda: class_models.recognise_in_turn(ids, pixels, target),
             lambda found, _job: _show(found, canvas),
             height=200,
         )
@@ -98,10 +80,10 @@ def draw(context: Context) -> None:
 
 def _choose(context: Context) -> Canvas | None:
     """The session's last drawing or a picture of the gallery."""
-    _, frame = st.session_state.get(class_models_draw.REACHED, (None, None))
+    run, frame = resume.last(class_models_draw.SLOT)
     offered: dict[str, Canvas] = {}
     if isinstance(frame, ClassModelFrame) and isinstance(getattr(frame.objective, "target", None), int):
-        offered[_MINE] = _drawn(context, frame)
+        offered[_MINE] = _drawn(context, run[0], frame)
     for exhibit in gallery.exhibits():
         offered[f"{exhibit.name} from the gallery"] = Canvas(
             exhibit.name,
@@ -123,8 +105,7 @@ def _choose(context: Context) -> Canvas | None:
     return offered[chosen or next(iter(offered))]
 
 
-def _drawn(context: Context, frame: ClassModelFrame) -> Canvas:
-    (model_id, *_), _frame = st.session_state[class_models_draw.REACHED]
+def _drawn(context: Context, model_id: str, frame: ClassModelFrame) -> Canvas:
     target = frame.objective.target  # type: ignore[union-attr]  # asked by the caller
     return Canvas(
         repr((model_id, frame.objective, frame.spec, frame.best.step)),
@@ -154,15 +135,7 @@ def _jury() -> tuple[tuple[ModelSpec, ...], tuple[ModelSpec, ...]]:
     return tuple(here), tuple(missing)
 
 
-def _ask(ids: Sequence[str], pixels: Tensor, target: int) -> Iterator[Answers]:
-    """One network after the other, so that one at a time is in memory."""
-    given: tuple[Recognition, ...] = ()
-    for model_id in ids:
-        given = (*given, *class_models.recognise((models.load(model_id),), pixels, target))
-        yield Answers(given, len(ids))
-
-
-def _show(found: Answers, canvas: Canvas) -> None:
+def _show(found: Recognitions, canvas: Canvas) -> None:
     layout.figure(
         pictures.jury(found.given, drawn_by=canvas.drawn_by),
         key="class_models_jury_chart",

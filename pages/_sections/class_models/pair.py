@@ -1,6 +1,6 @@
 """A/B: two drawings from the same seed with one thing different, in step and side by side."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -8,13 +8,13 @@ import streamlit as st
 from convis_core import class_models
 from convis_core.figures import class_models as pictures
 from convis_core.figures.scores import percent
-from convis_core.models import LoadedModel
-from convis_core.results import ClassLogit, ClassModelFrame, ClassModelSpec, ClassProbability
+from convis_core.results import ClassLogit, ClassModelPair, ClassModelSpec, ClassProbability
 from convis_core.results.class_models import Start
 from convis_core.runtime.board import Job
-from pages._sections.class_models import controls, film
+from pages._sections.class_models import controls as settings
+from pages._sections.class_models import film
 from pages._sections.class_models.controls import Settings
-from pages._shell import layout, live
+from pages._shell import confirm, controls, layout, live
 from pages._shell.context import Context
 
 SLOT = "class_models_pair"
@@ -34,24 +34,6 @@ class Change:
     left: str
     right: str
     make: Callable[[int, ClassModelSpec], tuple[Settings, Settings]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pair:
-    """Two drawings at the same step."""
-
-    left: ClassModelFrame
-    right: ClassModelFrame
-
-    @property
-    def done(self) -> int:
-        """Steps taken by each."""
-        return self.left.step
-
-    @property
-    def total(self) -> int:
-        """Steps asked for of each."""
-        return self.left.total
 
 
 def _specs(
@@ -135,43 +117,35 @@ def draw(context: Context) -> None:
     """The pair, its steps and seed, and both drawings in step."""
     asked, answer = st.columns([1, 3.4])
     with asked:
-        chosen = str(
-            st.selectbox(
-                "What differs",
-                list(CHANGES),
-                key="class_models_pair",
-                bind="query-params",
-                persist_state="session",
-                help="Everything else is the same, the seed too.",
-            )
+        chosen = controls.selectbox(
+            "What differs",
+            list(CHANGES),
+            key="class_models_pair",
+            help="Everything else is the same, the seed too.",
         )
-        target = controls.target(context)
-        iterations = controls.steps()
-        number = controls.seed()
+        target = settings.target(context)
+        iterations = settings.steps()
+        number = settings.seed()
         lesson, change = CHANGES[chosen]
-        base = replace(_PRESETS[lesson], steps=iterations, seed=number, frame_every=controls.FRAME_EVERY)
+        base = replace(_PRESETS[lesson], steps=iterations, seed=number, frame_every=settings.FRAME_EVERY)
         left, right = change.make(target, base)
         key = ("class_models.pair", left.key(context), right.key(context))
-        wish, place = repr(key), st.empty()
-    name = context.model.categories[target]
-    wishes: set[str] = st.session_state.setdefault("class_models_pair_wishes", set())
+        name = context.model.categories[target]
+        begin = confirm.agreed(
+            SLOT, key, f"Draw both **{name}**", icon=":material/brush:", width="stretch", place=st.empty()
+        )
     with answer:
-        if wish not in wishes:
-            place.button(
-                f"Draw both **{name}**",
-                key="class_models_pair_begin",
-                icon=":material/brush:",
-                type="primary",
-                width="stretch",
-                on_click=wishes.add,
-                args=(wish,),
-            )
+        if not begin:
             layout.sentence(SAYS[chosen])
             st.info("Two drawings cost twice the time of one, so they wait for the button.", icon=":material/compare:")
             return
         model = context.model
         job = live.watch(
-            SLOT, key, lambda: _both(model, left, right), lambda pair, job: _show(pair, job, change, name), height=520
+            SLOT,
+            key,
+            lambda: class_models.ascend_pair(model, (left.objective, left.spec), (right.objective, right.spec)),
+            lambda pair, job: _show(pair, job, change, name),
+            height=520,
         )
         if job.frame is not None:
             _words(job.frame, change, name)
@@ -180,15 +154,7 @@ def draw(context: Context) -> None:
             _files(context, job.frame, change, name)
 
 
-def _both(model: LoadedModel, left: Settings, right: Settings) -> Iterator[Pair]:
-    """Frames of the same step together."""
-    first = class_models.ascend(model, left.objective, left.spec)
-    second = class_models.ascend(model, right.objective, right.spec)
-    for one, other in zip(first, second, strict=True):
-        yield Pair(one, other)
-
-
-def _show(pair: Pair, job: Job[Pair], change: Change, name: str) -> None:
+def _show(pair: ClassModelPair, job: Job[ClassModelPair], change: Change, name: str) -> None:
     one, other = st.columns(2)
     slider = st.container()
     with slider:
@@ -214,7 +180,7 @@ def _show(pair: Pair, job: Job[Pair], change: Change, name: str) -> None:
     )
 
 
-def _words(pair: Pair, change: Change, name: str) -> None:
+def _words(pair: ClassModelPair, change: Change, name: str) -> None:
     left, right = pair.left, pair.right
     layout.sentence(
         f"After {pair.done} steps the network gives **{percent(left.probability)}** {name} to *{change.left}* and "
@@ -222,8 +188,8 @@ def _words(pair: Pair, change: Change, name: str) -> None:
     )
 
 
-def _files(context: Context, pair: Pair, change: Change, name: str) -> None:
+def _files(context: Context, pair: ClassModelPair, change: Change, name: str) -> None:
     for frame, said, side in ((pair.left, change.left, "left"), (pair.right, change.right, "right")):
         st.markdown(f"**{said}**")
-        recipe = controls.recipe(context, "class_models.ascend", frame.objective, film.taken(frame))
+        recipe = settings.recipe(context, "class_models.ascend", frame.objective, film.taken(frame))
         film.files(recipe, frame, f"{name}-{said}-{frame.step}".replace(" ", "-"), f"class_models_pair_{side}")

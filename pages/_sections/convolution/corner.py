@@ -8,44 +8,36 @@ from convis_core import convolution
 from convis_core.figures import laboratory
 from convis_core.figures.grids import number
 from convis_core.results.convolution import Corner
-from pages._shell import layout
+from pages._shell import controls, layout, text
 from pages._shell.context import Context
 
 _SQUARE, _PICTURE = "A bright square", "Your picture"
 
 
-def draw(context: Context) -> dict[str, str]:
-    """The picture, two edge maps, and what a neuron over both says."""
+def draw(context: Context) -> None:
+    """The picture, two edge maps, and what a neuron over both says; then its texts."""
     what, which, limit = st.columns([2.9, 4.6, 1.6])
-    source = what.segmented_control(
+    source = controls.segmented(
         "Picture",
         [_SQUARE, _PICTURE],
-        default=_SQUARE,
-        required=True,
         key="convolution_corner_source",
-        bind="query-params",
-        persist_state="session",
+        place=what,
         help="A grid to count on, or your picture in grey, 96 × 96 cells.",
     )
-    corner: Corner = which.segmented_control(
+    corner: Corner = controls.segmented(
         "Corner of something bright",
         list(get_args(Corner)),
         default="top left",
-        required=True,
         key="convolution_corner",
-        bind="query-params",
-        persist_state="session",
+        place=which,
         help="It decides which sign of each edge is wanted.",
     )
-    share = limit.slider(
+    share = controls.slider(
         "Threshold",
-        0.0,
-        1.5,
+        (0.0, 1.5, 0.05),
         1.0,
-        0.05,
         key="convolution_corner_share",
-        bind="query-params",
-        persist_state="session",
+        place=limit,
         help="In parts of the strongest single edge, 0 to 1.5. At 1 no straight edge alone can pass.",
     )
     square = source == _SQUARE
@@ -64,4 +56,4 @@ def draw(context: Context) -> dict[str, str]:
         f"corner = ReLU(vertical + horizontal − {number(found.threshold)}). It is positive at **{fired}** "
         f"place{'' if fired == 1 else 's'} of {found.corners.numel()}, {where}."
     )
-    return {}
+    text.explain("convolution_corner")

@@ -6,7 +6,7 @@ from convis_core import convolution
 from convis_core.errors import SpecError
 from convis_core.figures import laboratory
 from convis_core.results import Window
-from pages._shell import layout
+from pages._shell import controls, layout, text
 from pages._shell.context import Context
 
 _STACK = "convolution_layers"
@@ -17,50 +17,51 @@ _OFFERED = {
     "dilation 2": "c3d2",
     "pooling": "p2",
 }
+_FIRST = "c3 c3 p2 c3 c3 p2"
 _VGG = "c3 c3 p2 c3 c3 p2 c3 c3 c3 p2 c3 c3 c3 p2 c3 c3 c3 p2"
 
 
-def draw(context: Context) -> dict[str, str]:
-    """A list of layers, as buttons and as a text, and the field of one cell after each."""
+def draw(context: Context) -> None:
+    """A list of layers, as buttons and as a text, and the field of one cell after each; then its texts."""
     written, where = st.columns([2.4, 1])
-    if _STACK not in st.session_state and _STACK not in st.query_params:
-        st.session_state[_STACK] = "c3 c3 p2 c3 c3 p2"
     with st.container(horizontal=True):
         for label, word in _OFFERED.items():
             st.button(f"+ {label}", key=f"convolution_add_{word}", on_click=_append, args=(word,), help=f"Adds {word}.")
         st.button("Remove last", key="convolution_remove", icon=":material/backspace:", on_click=_drop)
         st.button("VGG16", key="convolution_vgg", on_click=_set, args=(_VGG,))
-    text = written.text_input(
+    stack = controls.text_input(
         "Layers",
+        _FIRST,
         key=_STACK,
-        bind="query-params",
-        persist_state="session",
+        place=written,
         max_chars=200,
         help="In order: c3 is a 3 × 3 convolution, c7s2 moves by 2, c3d2 is dilated by 2, p2 is a 2 × 2 pooling.",
     )
-    place = where.slider(
+    percentage = controls.slider(
         "Place of the cell",
-        0,
-        100,
+        (0, 100, 1),
         50,
         key="convolution_place",
-        bind="query-params",
-        persist_state="session",
+        place=where,
         help="From the top left (0 %) to the bottom right (100 %) of each layer's map.",
         format="%d %%",
     )
-    side = context.model.input_size
     try:
-        layers = convolution.parse(text)
-        grown = convolution.grow(layers, side)
+        _grow(context, stack, percentage / 100)
     except SpecError as error:
-        st.error(str(error), icon=":material/stacks:")
-        return _vgg()
+        text.refuse(error, icon=":material/stacks:")
+    text.explain("convolution_field", _vgg())
+
+
+def _grow(context: Context, stack: str, place: float) -> None:
+    side = context.model.input_size
+    layers = convolution.parse(stack)
+    grown = convolution.grow(layers, side)
     if not layers:
         st.info("No layer yet: a cell is a pixel. Add one above.", icon=":material/stacks:")
-        return _vgg()
+        return
     layout.figure(
-        laboratory.growth(context.view(), grown, [_name(layer) for layer in layers], place / 100),
+        laboratory.growth(context.view(), grown, [_name(layer) for layer in layers], place),
         key="convolution_growth",
         caption=f"Left: the {side} × {side} pixels of the picture, framed what one cell sees after each layer. Right: "
         "the side of that square, the pixels from one cell's to the next one's, and how many cells there are.",
@@ -71,7 +72,6 @@ def draw(context: Context) -> dict[str, str]:
         f"After {len(layers)} layer{'s' if len(layers) > 1 else ''} one cell sees **{last.size} × {last.size}** pixels "
         f"of {side} × {side}; its neighbour looks {last.jump} pixel{'s' if last.jump > 1 else ''} further on.{sees_all}"
     )
-    return _vgg()
 
 
 def _vgg() -> dict[str, str]:
@@ -96,5 +96,5 @@ def _drop() -> None:
     st.session_state[_STACK] = " ".join(str(st.session_state[_STACK]).split()[:-1])
 
 
-def _set(text: str) -> None:
-    st.session_state[_STACK] = text
+def _set(stack: str) -> None:
+    st.session_state[_STACK] = stack

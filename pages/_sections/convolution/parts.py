@@ -4,7 +4,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
 
-import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
@@ -12,7 +11,7 @@ from convis_core import convolution
 from convis_core.errors import SpecError
 from convis_core.results import Kernel
 from convis_core.results.convolution import Rows
-from pages._shell import cache
+from pages._shell import cache, controls, text
 from pages._shell.context import Context
 
 SMALL = 24
@@ -56,15 +55,12 @@ def choose_filter(context: Context, prefix: str, place: DeltaGenerator, beside: 
         place: where it is chosen by name.
         beside: where its numbers are edited, or the number of the network's filter.
     """
-    label = str(
-        place.selectbox(
-            "Filter",
-            [*_NAMED, _NETWORK, *_OWN],
-            key=f"{prefix}_filter",
-            bind="query-params",
-            persist_state="session",
-            help="A filter with a name, one that the network learned for its first layer, or numbers of your own.",
-        )
+    label = controls.selectbox(
+        "Filter",
+        [*_NAMED, _NETWORK, *_OWN],
+        key=f"{prefix}_filter",
+        place=place,
+        help="A filter with a name, one that the network learned for its first layer, or numbers of your own.",
     )
     if label == _NETWORK:
         with beside:
@@ -110,19 +106,17 @@ def _edited(kernel: Kernel, prefix: str) -> Rows:
 
     A field of text and not a table: the keyboard reaches and leaves it, and its content stands in the address.
     """
-    text = st.text_input(
+    written = controls.text_input(
         "Its numbers",
         convolution.write_rows(kernel.weights),
         key=f"{prefix}_numbers_{kernel.id}",
-        bind="query-params",
-        persist_state="session",
         max_chars=600,
         help="Row by row with slashes between the rows and blanks between the numbers. Change them.",
     )
     try:
-        return convolution.read_rows(text)
+        return convolution.read_rows(written)
     except SpecError as error:
-        st.error(str(error), icon=":material/edit_off:")
+        text.refuse(error, icon=":material/edit_off:")
         return kernel.weights
 
 
@@ -131,24 +125,15 @@ def _from_network(context: Context, prefix: str) -> Chosen:
     filters, bias = cache.compute(
         ("convolution.first_filters", model.spec.id), partial(convolution.first_filters, model)
     )
-    key = f"{prefix}_number"
     last = len(filters) - 1
-    if int(st.session_state.get(key, 0)) > last:
-        st.session_state[key] = last
-    asked = int(
-        st.number_input(
-            "Number",
-            0,
-            _MOST_FILTERS,
-            step=1,
-            key=key,
-            bind="query-params",
-            persist_state="session",
-            help=f"Which of the {len(filters)} filters of the first layer, from 0 to {last}.",
-        )
+    number = controls.number(
+        "Number",
+        0,
+        _MOST_FILTERS,
+        last=last,
+        key=f"{prefix}_number",
+        help=f"Which of the {len(filters)} filters of the first layer, from 0 to {last}.",
     )
-    # A link made for a network with more filters asks for one that is not there.
-    number = min(asked, last)
     label = f"filter {number} of {model.spec.label}"
     says = "Learned from a million photographs; its weights for red, green and blue differ."
     return Chosen(label, says, filters[number : number + 1], bias[number : number + 1], (model.spec.id, number))

@@ -6,54 +6,49 @@ from torch import Tensor
 from convis_core import convolution
 from convis_core.errors import SpecError
 from convis_core.figures import laboratory
-from pages._shell import layout
+from pages._shell import controls, layout, text
 from pages._shell.context import Context
 
 _NUMBERS, _PICTURE, _EDGES = "Numbers", "Your picture", "Its vertical edges"
 
 
-def draw(context: Context) -> dict[str, str]:
-    """The same map before, by its largest numbers, and by its means."""
+def draw(context: Context) -> None:
+    """The same map before, by its largest numbers, and by its means; then its texts."""
     what, side, moves = st.columns([2, 1, 1])
-    source = str(
-        what.segmented_control(
-            "Pools",
-            [_NUMBERS, _PICTURE, _EDGES],
-            default=_NUMBERS,
-            required=True,
-            key="convolution_pooling_source",
-            bind="query-params",
-            persist_state="session",
-            help="Numbers to count on, the brightness of your picture, or an edge filter's answers after ReLU.",
-        )
+    source = controls.segmented(
+        "Pools",
+        [_NUMBERS, _PICTURE, _EDGES],
+        key="convolution_pooling_source",
+        place=what,
+        help="Numbers to count on, the brightness of your picture, or an edge filter's answers after ReLU.",
     )
-    window = side.slider(
+    window = controls.slider(
         "Window",
-        2,
-        6,
+        (2, 6, 1),
         2,
         key="convolution_pooling_window",
-        bind="query-params",
-        persist_state="session",
+        place=side,
         help="Side of the window in cells, 2 to 6.",
     )
-    stride = moves.slider(
+    stride = controls.slider(
         "Stride",
-        1,
-        6,
+        (1, 6, 1),
         2,
         key="convolution_pooling_stride",
-        bind="query-params",
-        persist_state="session",
+        place=moves,
         help="Cells from one window to the next, 1 to 6.",
     )
-    values = _values(context, source)
     try:
-        largest = convolution.pool(values, window=window, stride=stride, kind="max")
-        average = convolution.pool(values, window=window, stride=stride, kind="average")
+        _pool(context, source, window=window, stride=stride)
     except SpecError as error:
-        st.error(str(error), icon=":material/grid_off:")
-        return {}
+        text.refuse(error, icon=":material/grid_off:")
+    text.explain("convolution_pooling")
+
+
+def _pool(context: Context, source: str, *, window: int, stride: int) -> None:
+    values = _values(context, source)
+    largest = convolution.pool(values, window=window, stride=stride, kind="max")
+    average = convolution.pool(values, window=window, stride=stride, kind="average")
     framed = " Framed: the numbers that max pooling kept." if laboratory.countable(values[0]) else ""
     layout.figure(
         laboratory.pooling(values[0], largest, average),
@@ -67,7 +62,6 @@ def draw(context: Context) -> dict[str, str]:
         f"{values.shape[1]} × {values.shape[2]} cells become **{rows} × {columns}**: {kept * 100:.0f} % of the numbers "
         "remain. Max keeps the strongest answer and forgets where in the window it stood; the average blurs."
     )
-    return {}
 
 
 def _values(context: Context, source: str) -> Tensor:

@@ -7,7 +7,8 @@ from convis_core import convolution
 from convis_core.errors import SpecError
 from convis_core.figures import laboratory
 from convis_core.figures.grids import number
-from pages._shell import layout
+from convis_core.results import SharedWeight
+from pages._shell import controls, layout, text
 from pages._shell.context import Context
 
 _FIRST = {"x": "0 0 1 2 2 2", "w": "1 0 0.5", "t": "0 1 1 0"}
@@ -19,27 +20,20 @@ _HELP = {
 }
 
 
-def draw(_: Context) -> dict[str, str]:
-    """The numbers, the terms of each weight's gradient, and a step downhill."""
-    for name, text in _FIRST.items():
-        if _key(name) not in st.session_state and _key(name) not in st.query_params:
-            st.session_state[_key(name)] = text
-    written = {
-        name: column.text_input(
-            _LABELS[name],
-            key=_key(name),
-            bind="query-params",
-            persist_state="session",
-            max_chars=100,
-            help=_HELP[name],
-        )
-        for name, column in zip(_FIRST, st.columns(3), strict=True)
-    }
+def draw(_: Context) -> None:
+    """The numbers, the terms of each weight's gradient, and a step downhill; then its texts."""
+    written = [
+        controls.text_input(_LABELS[name], first, key=_key(name), place=column, max_chars=100, help=_HELP[name])
+        for (name, first), column in zip(_FIRST.items(), st.columns(3), strict=True)
+    ]
     try:
-        shared = convolution.learn(*(convolution.read_line(text) for text in written.values()))
+        _learn(convolution.learn(*(convolution.read_line(line) for line in written)))
     except SpecError as error:
-        st.error(str(error), icon=":material/edit_off:")
-        return {}
+        text.refuse(error, icon=":material/edit_off:")
+    text.explain("convolution_shared")
+
+
+def _learn(shared: SharedWeight) -> None:
     layout.figure(
         laboratory.terms(shared),
         key="convolution_terms",
@@ -52,15 +46,11 @@ def draw(_: Context) -> dict[str, str]:
         f"({', '.join(number(float(value)) for value in shared.gradient)})."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        rate = st.slider(
+        rate = controls.slider(
             "Step size",
-            0.01,
-            0.2,
+            (0.01, 0.2, 0.01),
             0.05,
-            0.01,
             key="convolution_shared_rate",
-            bind="query-params",
-            persist_state="session",
             width=260,
             help="How far to go against the gradient, 0.01 to 0.2.",
         )
@@ -72,7 +62,6 @@ def draw(_: Context) -> dict[str, str]:
         key="convolution_line",
         caption="The convolution itself: input, output, what the output should have been, and the error of each place.",
     )
-    return {}
 
 
 def _key(name: str) -> str:

@@ -7,24 +7,28 @@ from convis_core import convolution
 from convis_core.errors import SpecError
 from convis_core.figures import laboratory
 from convis_core.results import OutputSize
-from pages._shell import layout
+from pages._shell import controls, layout, text
 from pages._shell.context import Context
 
 
-def draw(_: Context) -> dict[str, str]:
-    """Four numbers, the formula, the windows, and the coverage."""
+def draw(_: Context) -> None:
+    """Four numbers, the formula, the windows, and the coverage; then its texts."""
     columns = st.columns(4)
     width = _number(columns[0], "W, cells of the input", "width", (1, 24, 10), "Along one side, 1 to 24.")
     kernel = _number(columns[1], "F, cells of the window", "kernel", (1, 11, 3), "Along one side, 1 to 11.")
     padding = _number(columns[2], "P, padding", "pad", (0, 5, 0), "Zeros on each side, 0 to 5.")
     stride = _number(columns[3], "S, stride", "stride", (1, 8, 2), "Cells from one window to the next, 1 to 8.")
     try:
-        size = convolution.output_size(width, kernel, padding=padding, stride=stride)
-        # Without padding there is nothing to compare with but the padding that would keep the size.
-        padded = size if padding else convolution.output_size(width, kernel, padding=(kernel - 1) // 2, stride=stride)
+        _calculate(width, kernel, padding, stride)
     except SpecError as error:
-        st.error(str(error), icon=":material/grid_off:")
-        return {}
+        text.refuse(error, icon=":material/grid_off:")
+    text.explain("convolution_size")
+
+
+def _calculate(width: int, kernel: int, padding: int, stride: int) -> None:
+    size = convolution.output_size(width, kernel, padding=padding, stride=stride)
+    # Without padding there is nothing to compare with but the padding that would keep the size.
+    padded = size if padding else convolution.output_size(width, kernel, padding=(kernel - 1) // 2, stride=stride)
     result = f"{size.floor}" if size.divides else f"{float(size.exact):g}"
     st.markdown(
         rf"$$\frac{{W - F + 2P}}{{S}} + 1 = \frac{{{width} - {kernel} + 2 \cdot {padding}}}{{{stride}}} + 1"
@@ -38,23 +42,11 @@ def draw(_: Context) -> dict[str, str]:
     layout.sentence(_sentence(size))
     if width >= kernel:
         _coverage(convolution.output_size(width, kernel, stride=stride), padded)
-    return {}
 
 
 def _number(place: DeltaGenerator, label: str, name: str, span: tuple[int, int, int], help_: str) -> int:
     low, high, first = span
-    return int(
-        place.slider(
-            label,
-            low,
-            high,
-            first,
-            key=f"convolution_size_{name}",
-            bind="query-params",
-            persist_state="session",
-            help=help_,
-        )
-    )
+    return controls.slider(label, (low, high, 1), first, key=f"convolution_size_{name}", place=place, help=help_)
 
 
 def _legend(size: OutputSize) -> str:

@@ -9,7 +9,7 @@ from convis_core.figures import laboratory, sliding
 from convis_core.figures.grids import number
 from convis_core.results import Slide
 from pages._sections.convolution import parts
-from pages._shell import layout
+from pages._shell import controls, layout, text
 from pages._shell.context import Context
 
 _GREY, _COLOUR = "Your picture, in grey", "Your picture, in colour"
@@ -21,50 +21,43 @@ _STEPS_OF_A_SHOW = 60
 """A long slide is played in this many steps; single steps remain possible by hand."""
 
 
-def draw(context: Context) -> dict[str, str]:
-    """Choose, then follow the window."""
-    what, which, edit, moves, room = st.columns([1.35, 1.2, 1.2, 0.8, 0.8])
-    source = str(
-        what.selectbox(
-            "Slides over",
-            [*_GRIDS, _GREY, _COLOUR],
-            key="convolution_source",
-            bind="query-params",
-            persist_state="session",
-            help=f"A grid small enough to count on, or your picture made {parts.SMALL} × {parts.SMALL} cells small.",
-        )
+def draw(context: Context) -> None:
+    """Choose, then follow the window; then its texts."""
+    what, which, edit, moves, around = st.columns([1.35, 1.2, 1.2, 0.8, 0.8])
+    source = controls.selectbox(
+        "Slides over",
+        [*_GRIDS, _GREY, _COLOUR],
+        key="convolution_source",
+        place=what,
+        help=f"A grid small enough to count on, or your picture made {parts.SMALL} × {parts.SMALL} cells small.",
     )
     chosen = parts.choose_filter(context, "convolution_slide", which, edit)
-    stride = moves.number_input(
-        "Stride",
-        1,
-        4,
-        key="convolution_stride",
-        bind="query-params",
-        persist_state="session",
-        help="Cells from one window to the next, 1 to 4.",
+    stride = controls.number(
+        "Stride", 1, 4, key="convolution_stride", place=moves, help="Cells from one window to the next, 1 to 4."
     )
-    padding = room.number_input(
+    padding = controls.number(
         "Padding",
         0,
         5,
         key="convolution_padding",
-        bind="query-params",
-        persist_state="session",
+        place=around,
         help="Zeros around the picture on each side, 0 to 5.",
     )
-    picture = _picture(context, source, colours=chosen.reads_colours)
     try:
-        slide = convolution.slide(picture, chosen.filters, chosen.bias, stride=int(stride), padding=int(padding))
+        _slide(context, source, chosen, stride=stride, padding=padding)
     except SpecError as error:
-        st.error(str(error), icon=":material/grid_off:")
-        return {}
+        text.refuse(error, icon=":material/grid_off:")
+    text.explain("convolution_slide")
+
+
+def _slide(context: Context, source: str, chosen: parts.Chosen, *, stride: int, padding: int) -> None:
+    picture = _picture(context, source, colours=chosen.reads_colours)
+    slide = convolution.slide(picture, chosen.filters, chosen.bias, stride=stride, padding=padding)
     if chosen.reads_colours and source != _COLOUR:
         st.caption("This filter reads three colours, so it slides over your picture in colour.")
     follow(slide, "convolution_slide", height=360 if len(picture) == 1 else 480)
     layout.sentence(f"**{chosen.label}.** {chosen.says}")
     _everywhere(context, chosen)
-    return {}
 
 
 def follow(slide: Slide, prefix: str, *, height: int) -> None:

@@ -8,7 +8,7 @@ from convis_core.figures.scores import percent
 from convis_core.results import Ablation, FeatureMaps, SheetLayout
 from pages._sections.feature_maps import pickers
 from pages._sections.feature_maps.sheet import contributions
-from pages._shell import cache, clickable, layout, text
+from pages._shell import cache, clickable, controls, layout, text
 from pages._shell.context import Context
 
 _THIS, _MOST = "this channel", "those that contribute most"
@@ -21,28 +21,23 @@ def draw(context: Context) -> None:
     with which:
         name = pickers.layer(context)
     maps = pickers.maps(context, name)
-    mode = what.segmented_control(
+    mode = controls.segmented(
         "Do",
         [_OFF, _KEEP],
-        default=_OFF,
-        required=True,
         key="feature_maps_mode",
-        bind="query-params",
-        persist_state="session",
+        place=what,
         help="Turn off: the channels chosen become zero. Keep only: all others do.",
     )
-    whom = who.segmented_control(
+    whom = controls.segmented(
         "Channels",
         [_THIS, _MOST],
         default=_MOST,
-        required=True,
         key="feature_maps_whom",
-        bind="query-params",
-        persist_state="session",
+        place=who,
         help="One channel by its number, or those with the largest gradient times activation for the class.",
     )
     with many:
-        channels = _chosen(context, maps, str(whom))
+        channels = _chosen(context, maps, whom)
     ablation = _ablation(context, name, channels, keep_only=mode == _KEEP)
     bars, beside = st.columns([1.5, 1])
     with bars:
@@ -82,18 +77,15 @@ def draw(context: Context) -> None:
 def _chosen(context: Context, maps: FeatureMaps, whom: str) -> tuple[int, ...]:
     if whom == _THIS:
         return (pickers.channel(maps),)
-    count = st.slider(
+    count = controls.slider(
         "How many",
-        1,
-        64,
+        (1, 64, 1),
         8,
         key="feature_maps_many",
-        bind="query-params",
-        persist_state="session",
         help="Of the channels that speak most for the class, 1 to 64.",
     )
     pull = contributions(context, maps.layer)
-    return feature_maps.order(maps, "contribution", contributions=pull)[: int(count)]
+    return feature_maps.order(maps, "contribution", contributions=pull)[:count]
 
 
 def _ablation(context: Context, name: str, channels: tuple[int, ...], *, keep_only: bool) -> Ablation:

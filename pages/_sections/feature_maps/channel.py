@@ -10,7 +10,7 @@ from convis_core.figures.style import magnitude_scale
 from convis_core.network import receptive
 from convis_core.results import Cell, EffectiveField, FeatureMaps, SheetLayout
 from pages._sections.feature_maps import excite, pickers, sum
-from pages._shell import cache, clickable, layout, text
+from pages._shell import cache, clickable, controls, layout, text
 from pages._shell.context import Context
 
 _OVER, _MEASURED, _ALONE = "the map", "influence", "nothing"
@@ -27,14 +27,11 @@ def draw(context: Context) -> None:
         channel = pickers.channel(maps)
     with place:
         cell = pickers.cell(context, maps, channel)
-    shown = over.segmented_control(
+    shown = controls.segmented(
         "Over the picture",
         [_OVER, _MEASURED, _ALONE],
-        default=_OVER,
-        required=True,
         key="feature_maps_over",
-        bind="query-params",
-        persist_state="session",
+        place=over,
         help="The map, enlarged; or the influence of each pixel on the cell, measured by the gradient.",
     )
     field = _field(context, name, cell)
@@ -42,7 +39,7 @@ def draw(context: Context) -> None:
     with left:
         _map(maps, cell)
     with right:
-        _picture(context, maps, field, str(shown))
+        _picture(context, maps, field, shown)
     _words(context, maps, field)
     _closer(context, maps, field)
 

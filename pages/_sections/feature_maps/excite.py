@@ -5,7 +5,7 @@ import streamlit as st
 from convis_core import class_models, export, images
 from convis_core.results import Channel, ClassModelFrame, ClassModelSpec
 from convis_core.runtime.board import Job
-from pages._shell import layout, live
+from pages._shell import controls, layout, live
 from pages._shell.context import Context
 
 SPEC = ClassModelSpec(steps=160)
@@ -24,11 +24,9 @@ def draw(context: Context, name: str, channel: int) -> None:
             "class_models_channel": str(channel),
         },
     )
-    wanted = st.toggle(
+    wanted = controls.toggle(
         "Draw it",
         key="feature_maps_draw",
-        bind="query-params",
-        persist_state="session",
         help=f"Gradient ascent of {SPEC.steps} steps from noise; takes some seconds.",
     )
     if not wanted:

@@ -1,5 +1,7 @@
 """Filters: the kernels themselves, in colour where they lie on the picture, else slice by slice."""
 
+from typing import Literal
+
 import streamlit as st
 
 from convis_core import export, feature_maps
@@ -7,26 +9,23 @@ from convis_core.figures import feature_maps as pictures
 from convis_core.figures.style import Scale
 from convis_core.results import ContactSheet, Filters, KernelSpec
 from pages._sections.feature_maps import pickers
-from pages._shell import cache, clickable, layout, text
+from pages._shell import cache, clickable, controls, layout, text
 from pages._shell.context import Context
 
 _BY_INPUT, _BY_FILTER = "one input", "one filter"
+_ORDERS: tuple[Literal["index", "norm"], ...] = ("index", "norm")
 _NAME, _ACROSS, _INDEX = "feature_maps_convolution", "feature_maps_across", "feature_maps_slice"
 
 
 def draw(context: Context) -> None:
     """The kernels of one convolution, and their norms."""
     model = context.model
-    controls = st.columns([1.8, 1.2, 1, 1.2], vertical_alignment="bottom")
-    names = feature_maps.convolutions(model)
-    if st.session_state.get(_NAME) not in (None, *names):
-        st.session_state[_NAME] = names[0]
-    name = controls[0].selectbox(
+    places = st.columns([1.8, 1.2, 1, 1.2], vertical_alignment="bottom")
+    name = controls.selectbox(
         "Convolution",
-        names,
+        feature_maps.convolutions(model),
         key=_NAME,
-        bind="query-params",
-        persist_state="session",
+        place=places[0],
         help="In order of execution; the first one lies on the picture itself.",
     )
     kernels = cache.compute_large(
@@ -38,7 +37,7 @@ def draw(context: Context) -> None:
     elif (height, width) == (1, 1):
         _as_matrix(kernels)
     else:
-        _slice_by_slice(kernels, controls)
+        _slice_by_slice(kernels, places)
     _words(context, kernels)
     text.render("feature_maps.filters")
 
@@ -91,47 +90,38 @@ def _as_matrix(kernels: Filters) -> None:
     )
 
 
-def _slice_by_slice(kernels: Filters, controls: list[st.delta_generator.DeltaGenerator]) -> None:
+def _slice_by_slice(kernels: Filters, places: list[st.delta_generator.DeltaGenerator]) -> None:
     filters, reads = kernels.weights.shape[:2]
-    across = _BY_INPUT
+    across, index = _BY_INPUT, 0
     if reads > 1:
-        across = str(
-            controls[1].segmented_control(
-                "All slices of",
-                [_BY_INPUT, _BY_FILTER],
-                default=_BY_INPUT,
-                required=True,
-                key=_ACROSS,
-                bind="query-params",
-                persist_state="session",
-                help="A deep filter has a slice for each input channel: all filters on one, or one filter on all.",
-            )
+        across = controls.segmented(
+            "All slices of",
+            [_BY_INPUT, _BY_FILTER],
+            key=_ACROSS,
+            place=places[1],
+            help="A deep filter has a slice for each input channel: all filters on one, or one filter on all.",
         )
-        pickers.clamp(_INDEX, reads if across == _BY_INPUT else filters, first=0)
-        controls[2].number_input(
+        index = controls.number(
             "Input channel" if across == _BY_INPUT else "Filter",
             0,
             pickers.MOST,
-            step=1,
+            last=(reads if across == _BY_INPUT else filters) - 1,
             key=_INDEX,
-            bind="query-params",
-            persist_state="session",
+            place=places[2],
             help="Whose slices are shown, counted from 0.",
         )
-    order = controls[3].segmented_control(
+    order = controls.segmented(
         "Sorted by",
-        ["index", "norm"],
+        _ORDERS,
         default="norm",
-        required=True,
         key="feature_maps_kernel_order",
-        bind="query-params",
-        persist_state="session",
+        place=places[3],
         help="Norm: the strongest slice first.",
     )
     spec = KernelSpec(
         across="filters" if across == _BY_INPUT else "inputs",
-        index=int(st.session_state[_INDEX]) if reads > 1 else 0,
-        order="norm" if order == "norm" else "index",
+        index=index,
+        order=order,
         width=1600,
         per_page=1024,
     )

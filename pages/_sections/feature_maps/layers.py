@@ -7,7 +7,7 @@ from convis_core.figures import feature_maps as pictures
 from convis_core.figures.scores import percent
 from convis_core.results import LayerSummary
 from pages._sections.feature_maps import pickers
-from pages._shell import cache, clickable, layout
+from pages._shell import cache, clickable, layout, text
 from pages._shell.context import Context
 
 
@@ -28,8 +28,9 @@ def draw(context: Context) -> None:
         least=8.5 if len(names) > len(model.spec.feature_layers) else 4.8,
     )
     st.caption(
-        f"{context.caption} in {model.spec.label}: the output of {len(names)} layers, averaged over the channels, each "
-        "on its own scale from dark (least) to bright (most). Below each: channels × cells. Click one to enter it."
+        f"{text.plain(context.caption)} in {model.spec.label}: the output of {len(names)} layers, averaged over the "
+        "channels, each on its own scale from dark (least) to bright (most). Below each: channels × cells. Click one "
+        "to enter it."
     )
     first, last = summaries[0], summaries[-1]
     layout.sentence(

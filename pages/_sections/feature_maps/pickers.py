@@ -9,7 +9,7 @@ from convis_core import feature_maps
 from convis_core.export import Recipe
 from convis_core.figures.scores import percent
 from convis_core.results import Cell, ChannelStatistics, FeatureMaps
-from pages._shell import cache
+from pages._shell import cache, controls
 from pages._shell.context import Context
 
 LAYERS, SHEET, CHANNEL, ABLATION, FILTERS, POOLING = VIEWS = (
@@ -43,33 +43,19 @@ def recipe(context: Context, method: str, asked: Asked | None = None, *, target:
     return Recipe(context.model.spec.id, context.picture_id, method, target, asked)
 
 
-def view() -> str:
-    """Which view is open."""
+def beside(view: str) -> None:
+    """What stands beside the control that opens a view; begins every run of the page.
+
+    Whether every operation is offered, and not only the layers worth seeing, is asked where all layers are shown.
+    """
     st.session_state[_DRAWN] = set()
-    if VIEW not in st.session_state and st.query_params.get(VIEW) not in VIEWS:
-        # Not as the widget's default: clicks on pictures change it too, and Streamlit warns of the two together.
-        st.session_state[VIEW] = LAYERS
-    chosen = st.segmented_control(
-        "View",
-        VIEWS,
-        required=True,
-        key=VIEW,
-        bind="query-params",
-        persist_state="session",
-        label_visibility="collapsed",
-    )
-    return chosen or LAYERS
-
-
-def every_layer() -> None:
-    """Whether every operation is offered and not only the layers worth seeing."""
-    st.toggle(
-        "Every operation",
-        key=_EVERY,
-        bind="query-params",
-        persist_state="session",
-        help="Off: the layers worth seeing. On: every operation whose output is a stack of maps, inside blocks too.",
-    )
+    if view == LAYERS:
+        controls.toggle(
+            "Every operation",
+            key=_EVERY,
+            help="Off: the layers worth seeing. On: every operation whose output is a stack of maps, inside blocks "
+            "too.",
+        )
 
 
 def layers(context: Context) -> tuple[str, ...]:
@@ -83,20 +69,14 @@ def layer(context: Context) -> str:
     """The layer looked at."""
     offered = layers(context)
     asked = st.session_state.get(_LAYER) or st.query_params.get(_LAYER)
-    if asked is not None and asked not in offered:
+    if asked not in offered and asked in feature_maps.map_layers(context.model):
         # A layer inside a block stays on offer when it was entered from there or is named in the address.
-        offered = (*offered, str(asked)) if asked in feature_maps.map_layers(context.model) else offered
-    if st.session_state.get(_LAYER) not in (None, *offered):
-        st.session_state[_LAYER] = offered[0]
-    return str(
-        st.selectbox(
-            "Layer",
-            offered,
-            key=_draws(_LAYER),
-            bind="query-params",
-            persist_state="session",
-            help="In order of execution. For what is inside blocks, switch on Every operation among all layers.",
-        )
+        offered = (*offered, str(asked))
+    return controls.selectbox(
+        "Layer",
+        offered,
+        key=_draws(_LAYER),
+        help="In order of execution. For what is inside blocks, switch on Every operation among all layers.",
     )
 
 
@@ -108,56 +88,50 @@ def maps(context: Context, name: str) -> FeatureMaps:
 
 def channel(found: FeatureMaps) -> int:
     """The channel looked at; at first the one that varies most over the picture."""
-    count = len(found.values)
-    clamp(_CHANNEL, count, first=int(found.statistics.std.argmax()))
-    return int(
-        st.number_input(
-            "Channel",
-            0,
-            MOST,
-            step=1,
-            key=_draws(_CHANNEL),
-            bind="query-params",
-            persist_state="session",
-            help=f"Which of the {count} channels of this layer, from 0 to {count - 1}.",
-        )
+    last = len(found.values) - 1
+    return controls.number(
+        "Channel",
+        0,
+        MOST,
+        last=last,
+        first=int(found.statistics.std.argmax()),
+        key=_draws(_CHANNEL),
+        help=f"Which of the {last + 1} channels of this layer, from 0 to {last}.",
     )
 
 
 def cell(context: Context, found: FeatureMaps, chosen: int) -> Cell:
     """The cell looked at; for a channel that was not looked at before, the most striking one."""
     values = found.values[chosen]
-    rows, columns = values.shape
+    last_row, last_column = (side - 1 for side in values.shape)
     first_row, first_column = feature_maps.striking_cell(values)
     looked_at = (context.model.spec.id, context.picture_id, found.layer, chosen)
     before = st.session_state.get(_SEEN)
     if before is not None and before != looked_at:
         place_cell(first_row, first_column)
     st.session_state[_SEEN] = looked_at
-    clamp(_ROW, rows, first=first_row)
-    clamp(_COLUMN, columns, first=first_column)
     down, across = st.columns(2)
-    row = down.number_input(
+    row = controls.number(
         "Row",
         0,
         MOST,
-        step=1,
+        last=last_row,
+        first=first_row,
         key=_ROW,
-        bind="query-params",
-        persist_state="session",
-        help=f"Of the cell, from the top: 0 to {rows - 1}.",
+        place=down,
+        help=f"Of the cell, from the top: 0 to {last_row}.",
     )
-    column = across.number_input(
+    column = controls.number(
         "Column",
         0,
         MOST,
-        step=1,
+        last=last_column,
+        first=first_column,
         key=_COLUMN,
-        bind="query-params",
-        persist_state="session",
-        help=f"Of the cell, from the left: 0 to {columns - 1}.",
+        place=across,
+        help=f"Of the cell, from the left: 0 to {last_column}.",
     )
-    return Cell(chosen, int(row), int(column))
+    return Cell(chosen, row, column)
 
 
 def enter_layer(name: str) -> None:
@@ -196,22 +170,3 @@ def described(statistics: ChannelStatistics, number: int) -> str:
         return f"channel {number}: dead on this picture"
     mean, maximum = float(statistics.mean[number]), float(statistics.maximum[number])
     return f"channel {number}: mean {mean:.3g}, max {maximum:.3g}, {percent(float(statistics.sparsity[number]))} zeros"
-
-
-def clamp(key: str, count: int, *, first: int) -> None:
-    """Bring a number into its range before its widget is drawn, whose own range must not change between runs.
-
-    Args:
-        key: of the widget.
-        count: how many numbers there are, from 0 on.
-        first: the number to begin with where neither the person nor the address names one.
-    """
-    named = str(st.query_params.get(key, ""))
-    if key in st.session_state:
-        st.session_state[key] = min(max(int(st.session_state[key]), 0), count - 1)
-    elif not named.isdigit():
-        st.session_state[key] = first
-    elif int(named) >= count:
-        # The widget would take the number from the address as it stands.
-        st.query_params[key] = str(count - 1)
-        st.rerun()

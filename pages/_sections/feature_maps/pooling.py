@@ -10,7 +10,7 @@ from convis_core.figures.scores import percent
 from convis_core.results import PoolPair, SheetLayout
 from convis_core.results.architecture import Box, Pair
 from pages._sections.feature_maps import pickers
-from pages._shell import cache, clickable, layout, text
+from pages._shell import cache, clickable, controls, layout, text
 from pages._shell.context import Context
 
 _CHANNEL, _CELL = "feature_maps_pool_channel", "feature_maps_pool_cell"
@@ -100,16 +100,7 @@ def _map(pair: PoolPair, values: Tensor, box: Box, side: str) -> None:
 
 def _of_network(context: Context, pools: tuple[str, ...]) -> PoolPair:
     model, x = context.model, context.x
-    if st.session_state.get("feature_maps_pool") not in (None, *pools):
-        st.session_state["feature_maps_pool"] = pools[0]
-    name = st.selectbox(
-        "Max pooling",
-        pools,
-        key="feature_maps_pool",
-        bind="query-params",
-        persist_state="session",
-        help="In order of execution.",
-    )
+    name = controls.selectbox("Max pooling", pools, key="feature_maps_pool", help="In order of execution.")
     return cache.compute_large(
         context.key("feature_maps.pool_pair", name), lambda: feature_maps.pool_pair(model, x, name)
     )
@@ -121,17 +112,13 @@ def _of_layer(context: Context) -> PoolPair:
 
 
 def _channel(pair: PoolPair) -> int:
-    count = len(pair.before)
-    pickers.clamp(_CHANNEL, count, first=int(pair.before.flatten(1).std(dim=1).argmax()))
-    return int(
-        st.number_input(
-            "Channel",
-            0,
-            pickers.MOST,
-            step=1,
-            key=_CHANNEL,
-            bind="query-params",
-            persist_state="session",
-            help=f"Which of the {count} channels, from 0 to {count - 1}.",
-        )
+    last = len(pair.before) - 1
+    return controls.number(
+        "Channel",
+        0,
+        pickers.MOST,
+        last=last,
+        first=int(pair.before.flatten(1).std(dim=1).argmax()),
+        key=_CHANNEL,
+        help=f"Which of the {last + 1} channels, from 0 to {last}.",
     )

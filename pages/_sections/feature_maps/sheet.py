@@ -1,5 +1,8 @@
 """One layer: all its channels on a contact sheet."""
 
+import math
+from dataclasses import replace
+
 import streamlit as st
 from PIL import Image
 from torch import Tensor
@@ -8,17 +11,18 @@ from convis_core import export, feature_maps
 from convis_core.figures import feature_maps as pictures
 from convis_core.figures.scores import percent
 from convis_core.results import ContactSheet, FeatureMaps, SheetSpec
+from convis_core.results.sheets import Order, Scale
 from pages._sections.feature_maps import pickers
-from pages._shell import cache, clickable, layout
+from pages._shell import cache, clickable, controls, layout
 from pages._shell.context import Context
 
-_ORDERS = {
+_ORDERS: dict[str, Order] = {
     "index": "index",
     "mean activation": "activation",
     "variance": "variance",
     "contribution to the class": "contribution",
 }
-_SCALES = {"of its own": "channel", "shared": "layer"}
+_SCALES: dict[str, Scale] = {"of its own": "channel", "shared": "layer"}
 
 
 def draw(context: Context) -> None:
@@ -27,35 +31,31 @@ def draw(context: Context) -> None:
     with which:
         name = pickers.layer(context)
     maps = pickers.maps(context, name)
-    order = by.selectbox(
+    order = controls.selectbox(
         "Sorted by",
         list(_ORDERS),
         key="feature_maps_order",
-        bind="query-params",
-        persist_state="session",
+        place=by,
         help="Largest first. Contribution: gradient of the class logit times activation, summed over the cells.",
     )
-    scale = how.segmented_control(
+    scale = controls.segmented(
         "Colour scale",
         list(_SCALES),
-        default="of its own",
-        required=True,
         key="feature_maps_scale",
-        bind="query-params",
-        persist_state="session",
+        place=how,
         help="Of its own: each channel from its least to its most. Shared: one scale for the layer, to compare.",
     )
-    number = page.number_input(
+    asked = SheetSpec(order=_ORDERS[order], scale=_SCALES[scale], width=1600)
+    number = controls.number(
         "Sheet",
         1,
         99,
-        step=1,
+        last=math.ceil(len(maps.values) / asked.per_page),
         key="feature_maps_page",
-        bind="query-params",
-        persist_state="session",
-        help="Sheets hold 512 channels each; most layers have one.",
+        place=page,
+        help=f"Sheets hold {asked.per_page} channels each; most layers have one.",
     )
-    spec = SheetSpec(order=_ORDERS[order], scale=_SCALES[str(scale)], page=int(number) - 1, width=1600)  # type: ignore[arg-type]
+    spec = replace(asked, page=number - 1)
     pull = contributions(context, name) if spec.order == "contribution" else None
     key = context.key("feature_maps.contact_sheet", name, spec, context.target if pull is not None else None)
     sheet = cache.compute_large(key, lambda: feature_maps.contact_sheet(maps, spec, contributions=pull))

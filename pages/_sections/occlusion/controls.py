@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from convis_core.results import Fill, OcclusionCost, OcclusionSpec
-from pages._shell import live
+from pages._shell import confirm, controls, live
 
 DROP, PROBABILITY, CLASSES = VIEWS = ("drop of the score", "probability", "what it becomes")
 FILLS: dict[Fill, str] = {
@@ -17,10 +17,8 @@ FILLS: dict[Fill, str] = {
     "blur": "blurred",
     "noise": "noise",
 }
-PATIENCE_SECONDS = 20.0
-"""What is expected to take longer is not begun without being asked for."""
 LIGHT = 200e9
-"""As few multiply-adds are begun in any case: on a busy machine the expectation may be far too long."""
+"""So few multiply-adds are begun in any case: on a busy machine the expectation may be far too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,61 +38,45 @@ class Settings:
 
 def choose() -> Settings:
     """The controls in a column."""
-    window = st.slider(
+    window = controls.slider(
         "Window",
-        8,
-        96,
+        (8, 96, 4),
         32,
-        4,
         key="occlusion_window",
-        bind="query-params",
-        persist_state="session",
         help="Side of the square that hides, 8 to 96 pixels of the network's own picture.",
     )
-    stride = st.slider(
+    stride = controls.slider(
         "Stride",
-        4,
-        64,
+        (4, 64, 4),
         8,
-        4,
         key="occlusion_stride",
-        bind="query-params",
-        persist_state="session",
         help="From one position to the next, 4 to 64 pixels. Half the stride takes four times as long.",
     )
     if stride > window:
         st.caption("The stride is larger than the window: what lies between the windows is never hidden.")
-    fill = st.selectbox(
+    fill = controls.selectbox(
         "Fill",
         list(FILLS),
         format_func=FILLS.__getitem__,
         key="occlusion_fill",
-        bind="query-params",
-        persist_state="session",
         help="What stands in the window: the mean colour of the training pictures is what the network sees as zero.",
     )
-    view = st.radio(
+    view = controls.radio(
         "Show",
         VIEWS,
         key="occlusion_view",
-        bind="query-params",
-        persist_state="session",
         help="The drop of the logit over the picture; the probability by position of the window, as in the article; "
         "or the class that comes first.",
     )
-    opacity = st.slider(
+    opacity = controls.slider(
         "Opacity",
-        0.0,
-        1.0,
+        (0.0, 1.0, 0.05),
         0.6,
-        0.05,
         key="occlusion_opacity",
-        bind="query-params",
-        persist_state="session",
         disabled=view == PROBABILITY,
         help="Of the colours over the picture: 0 shows the picture alone, 1 the colours alone.",
     )
-    return Settings(OcclusionSpec(window=int(window), stride=int(stride), fill=fill), str(view), float(opacity))
+    return Settings(OcclusionSpec(window=window, stride=stride, fill=fill), view, opacity)
 
 
 def agreed(slot: str, key: Hashable, costs: Sequence[OcclusionCost]) -> bool:
@@ -111,20 +93,6 @@ def agreed(slot: str, key: Hashable, costs: Sequence[OcclusionCost]) -> bool:
     windows, seconds = sum(cost.windows for cost in costs), sum(cost.seconds for cost in costs)
     light = sum(cost.multiply_adds for cost in costs) <= LIGHT
     st.caption(f"**{windows:,} windows**, about {live.seconds(seconds)} on this machine when nobody else computes.")
-    wish = repr(key)
-    wishes: set[str] = st.session_state.setdefault(f"{slot}_wishes", set())
-    place = st.empty()
-    if light or seconds <= PATIENCE_SECONDS:
-        # What has been begun goes on, whatever is expected of it later, when the machine is better known.
-        wishes.add(wish)
-    if wish in wishes:
-        return True
-    place.button(
-        f"Compute ({live.seconds(seconds)})",
-        key=f"{slot}_begin",
-        icon=":material/play_arrow:",
-        type="primary",
-        on_click=wishes.add,
-        args=(wish,),
+    return confirm.agreed(
+        slot, key, f"Compute ({live.seconds(seconds)})", at_once=light or seconds <= confirm.PATIENCE_SECONDS
     )
-    return False

@@ -8,11 +8,11 @@ from convis_core import occlusion
 from convis_core.figures import maps
 from convis_core.figures import occlusion as pictures
 from convis_core.occlusion import sizes
-from convis_core.occlusion.sizes import SizeComparison
-from convis_core.results import OcclusionSpec
+from convis_core.results import OcclusionSpec, SizeComparison
 from convis_core.runtime.board import Job
 from pages._sections.occlusion import controls
 from pages._sections.occlusion.controls import Settings
+from pages._shell import controls as widgets
 from pages._shell import layout, live, text
 from pages._shell.context import Context
 
@@ -23,11 +23,9 @@ _SLOT = "occlusion_sizes"
 def draw(context: Context, settings: Settings) -> None:
     """A switch, and three maps when it is on."""
     st.subheader("Does the size of the window matter?", anchor=False)
-    wanted = st.toggle(
+    wanted = widgets.toggle(
         "Compare windows of 16, 32 and 64 pixels",
         key=_SLOT,
-        bind="query-params",
-        persist_state="session",
         help="Computes three maps with this stride and fill, and draws them on one colour scale.",
     )
     if not wanted:

@@ -10,7 +10,7 @@ from convis_core.occlusion import readings as views
 from convis_core.occlusion.readings import Place
 from convis_core.results import OcclusionMap, OcclusionSpec, Prediction, SheetLayout
 from pages._sections.occlusion.map import OnPick
-from pages._shell import cache, clickable, layout
+from pages._shell import cache, clickable, controls, layout
 from pages._shell.context import Context
 
 _ROW, _COLUMN = "occlusion_row", "occlusion_column"
@@ -20,8 +20,8 @@ _SIDE = 448
 def place(found: OcclusionMap) -> Place:
     """The fields for the keyboard, and the window that they or a click have chosen; else the one that matters most."""
     down, across = st.columns(2)
-    row = _field(down, "Row", _ROW, found.spec.stride)
-    column = _field(across, "Column", _COLUMN, found.spec.stride)
+    row = _field(down, "Row", _ROW, found)
+    column = _field(across, "Column", _COLUMN, found)
     st.button(
         "What matters most",
         key="occlusion_strongest",
@@ -103,20 +103,18 @@ def enlarged(picture: Image.Image, side: int = _SIDE) -> Image.Image:
     return picture.resize((side, side), Image.Resampling.BILINEAR)
 
 
-def _field(column: st.delta_generator.DeltaGenerator, label: str, key: str, step: int) -> int | None:
-    value: int | None = column.number_input(
+def _field(place: st.delta_generator.DeltaGenerator, label: str, key: str, found: OcclusionMap) -> int | None:
+    return controls.optional_number(
         label,
         0,
         1024,
-        value=None,
-        step=step,
+        last=found.size - 1,
+        step=found.spec.stride,
         key=key,
-        bind="query-params",
-        persist_state="session",
+        place=place,
         placeholder="most",
         help="Of the pixel at the middle of the window, from 0; empty for the window that matters most.",
     )
-    return value
 
 
 def _forget() -> None:
