@@ -12,7 +12,13 @@ RESIDUAL, CONCAT, DENSE = "residual", "concat", "dense"
 
 _LEADING = frozenset({operations.PAD, operations.DROPOUT, operations.IDENTITY})
 """Kinds that prepare for the layer after them."""
-_STARTING = operations.WINDOWED | operations.ADAPTIVE | {operations.NORMALISE, operations.ARITHMETIC}
+_STARTING = frozenset(
+    {
+        *(operations.CONVOLUTION, operations.MAX_POOL, operations.AVERAGE_POOL, operations.PAD),
+        *(operations.ADAPTIVE_AVERAGE_POOL, operations.ADAPTIVE_MAX_POOL),
+        *(operations.NORMALISE, operations.ARITHMETIC),
+    }
+)
 """Kinds that are a step of their own; what is left, such as batch norm, finishes the layer before it."""
 
 

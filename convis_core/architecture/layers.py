@@ -1,7 +1,7 @@
 """All layers of a network with their sizes, and what they come to together."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from torch import fx, nn
@@ -9,9 +9,11 @@ from torch import fx, nn
 from convis_core import network
 from convis_core.architecture.blocks import assign
 from convis_core.models import LoadedModel
-from convis_core.network import operations, receptive
-from convis_core.network.operations import Operation
-from convis_core.results.architecture import LayerRow, Shape, Totals
+from convis_core.network import receptive
+from convis_core.network.operations import CONVOLUTION
+from convis_core.network.shapes import grid
+from convis_core.network.trace import attribute
+from convis_core.results.architecture import LayerRow, Totals
 
 _BYTES_PER_VALUE = 4
 
@@ -29,25 +31,21 @@ def describe(model: LoadedModel) -> tuple[LayerRow, ...]:
     Args:
         model: the network.
     """
-    traced = network.trace(model)
-    shapes = operations.shapes(model)
-    fields = receptive.fields(model)
+    traced, fields = network.trace(model), receptive.fields(model)
+    shapes = traced.shapes
     rows: list[LayerRow] = []
     counted: set[str] = set()
     for node in traced.module.graph.nodes:
         if node.op in ("placeholder", "output", "get_attr") or node not in shapes:
             continue
-        operation = operations.read(node, traced.module, shapes)
-        layer = traced.module.get_submodule(str(node.target)) if node.op == "call_module" else None
-        weights, biases = _learned(layer) if layer is not None and str(node.target) not in counted else (0, 0)
-        if layer is not None:
-            counted.add(str(node.target))
-        sources = [source for source in node.all_input_nodes if source in shapes]
-        window = operation if operation.kind in operations.WINDOWED or isinstance(layer, nn.Conv2d) else None
+        operation = traced.operations[node]
+        weights, biases = _learned(traced, node, counted)
+        sources = [source for source in node.all_input_nodes if source in shapes and source.op != "get_attr"]
+        window = operation if operation.has_window or operation.kind.startswith(CONVOLUTION) else None
         rows.append(
             LayerRow(
                 name=traced.names[node],
-                kind=_kind(node, operation, layer),
+                kind=operation.label,
                 block="",
                 inputs=tuple(traced.names[source] for source in sources if source.op != "placeholder"),
                 input_shapes=tuple(shapes[source] for source in sources),
@@ -59,7 +57,7 @@ def describe(model: LoadedModel) -> tuple[LayerRow, ...]:
                 groups=operation.groups,
                 weights=weights,
                 biases=biases,
-                macs=_macs(layer, shapes[node]),
+                macs=operation.macs,
                 activation_bytes=math.prod(shapes[node]) * _BYTES_PER_VALUE,
                 field=fields[node],
             )
@@ -75,7 +73,7 @@ def totals(rows: Sequence[LayerRow]) -> Totals:
         rows: from ``describe``.
     """
     learned = [row for row in rows if row.macs > 0]
-    maps = [row.receptive_field for row in rows if operations.grid(row.output_shape) != (1, 1)]
+    maps = [row.receptive_field for row in rows if grid(row.output_shape) != (1, 1)]
     return Totals(
         parameters=sum(row.parameters for row in rows),
         weights=sum(row.weights for row in rows),
@@ -88,29 +86,26 @@ def totals(rows: Sequence[LayerRow]) -> Totals:
     )
 
 
-def _learned(layer: nn.Module) -> tuple[int, int]:
-    """Numbers of weights and biases."""
-    sizes: Mapping[str, int] = {name: parameter.numel() for name, parameter in layer.named_parameters()}
-    biases = sum(size for name, size in sizes.items() if name.split(".")[-1].startswith("bias"))
-    return sum(sizes.values()) - biases, biases
+def _learned(traced: network.Traced, node: fx.Node, counted: set[str]) -> tuple[int, int]:
+    """Numbers of weights and biases that an operation is the first to read: its layer's, or bare parameters."""
+    owners = [str(node.target)] if node.op == "call_module" else []
+    sizes: dict[str, int] = {}
+    for owner in owners:
+        layer = traced.module.get_submodule(owner)
+        sizes |= {f"{owner}.{name}": parameter.numel() for name, parameter in layer.named_parameters()}
+    for name in _read_directly(node):
+        value = attribute(traced.module, name)
+        if isinstance(value, nn.Parameter):
+            sizes[name] = value.numel()
+    new = {name: size for name, size in sizes.items() if name not in counted}
+    counted.update(new)
+    biases = sum(size for name, size in new.items() if name.split(".")[-1].startswith("bias"))
+    return sum(new.values()) - biases, biases
 
 
-def _macs(layer: nn.Module | None, shape: Shape) -> int:
-    if isinstance(layer, nn.Conv2d):
-        return layer.weight.numel() * math.prod(shape[2:])
-    if isinstance(layer, nn.Linear):
-        return layer.weight.numel() * math.prod(shape[1:-1])
-    return 0
-
-
-def _kind(node: fx.Node, operation: Operation, layer: nn.Module | None) -> str:
-    """The kind in words that a person looks for."""
-    if operation.kind == operations.ACTIVATION:
-        return type(layer).__name__ if layer is not None else str(getattr(node.target, "__name__", node.target))
-    if isinstance(layer, nn.Conv2d) and layer.groups > 1:
-        way = "depthwise" if layer.groups == layer.in_channels else "grouped"
-        return f"{way} {operation.kind}"
-    return operation.kind
+def _read_directly(node: fx.Node) -> list[str]:
+    """Names of the parameters and buffers that an operation reads without a layer of its own."""
+    return [str(source.target) for source in node.all_input_nodes if source.op == "get_attr"]
 
 
 def _depth(rows: Iterable[LayerRow]) -> int:

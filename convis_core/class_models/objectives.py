@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from convis_core import network
-from convis_core.engines.input_gradients import lean
+from convis_core.engines.input_gradients import gradient_network
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.network.predict import check_target
+from convis_core.network.checks import check_target
 from convis_core.results.objectives import (
     Channel,
     ClassLogit,
@@ -108,7 +108,7 @@ def measure(
     ordered = seen.contiguous(memory_format=torch.channels_last)
     outputs: Mapping[str, Tensor] = {}
     if not layers and relu is None:
-        logits = lean(model)(ordered)
+        logits = gradient_network(model)(ordered)
     else:
         fast = network.fast(model)
         # A convolution that was folded into its batch norm no longer exists by itself.

@@ -34,17 +34,17 @@ Barabasz, Anderson, Soodhalter and Gregg, "Error Analysis and Improving the Accu
 Neural Networks", ACM TOMS 2020 (arXiv:1803.10986).
 """
 
-import threading
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from convis_core.network.memo import once
+from convis_core.network.operations import Gate
 from convis_core.runtime.memory import Scratch
 
 FEWEST_ROWS = 16
@@ -88,8 +88,6 @@ class _Transforms(NamedTuple):
 
 
 _first, _second = Scratch(), Scratch()
-_lock = threading.Lock()
-_made: WeakKeyDictionary[nn.Conv2d, dict[int, Filters]] = WeakKeyDictionary()
 
 
 def suits(layer: nn.Conv2d) -> bool:
@@ -119,13 +117,10 @@ def share(size: Pair, tile: int) -> float:
     return _numbers(size, tile) / (size[0] * size[1] * _TAPS**2)
 
 
+@once
 def filters_of(layer: nn.Conv2d, tile: int) -> Filters:
     """A layer's weights in the transformed domain; made once per layer and tile, for they are large, and shared."""
-    with _lock:
-        made = _made.setdefault(layer, {})
-        if tile not in made:
-            made[tile] = transformed(layer.weight.detach(), tile)
-        return made[tile]
+    return transformed(layer.weight.detach(), tile)
 
 
 def transformed(weight: Tensor, tile: int) -> Filters:
@@ -144,7 +139,7 @@ def convolve(
     filters: Filters,
     padding: Pair,
     bias: Tensor | None = None,
-    bounds: tuple[float, float | None] | None = None,
+    gate: Gate | None = None,
 ) -> Tensor:
     """A 3x3 convolution with stride 1, and the activation behind it.
 
@@ -153,12 +148,12 @@ def convolve(
         filters: of the layer.
         padding: rows of zeros above and below, columns of zeros left and right.
         bias: [O], or None.
-        bounds: what the activation clamps to, low and high, None for no upper bound; None for no activation.
+        gate: the bounds of the ReLU behind it, or None.
 
     Returns:
         float32 [N, O, H + 2 padding - 2, W + 2 padding - 2] in channels-last order.
     """
-    return _apply(x, filters.values, _forwards(filters.tile), filters.tile, padding, bias, bounds)
+    return _apply(x, filters.values, _forwards(filters.tile), filters.tile, padding, bias, gate)
 
 
 def gradient_by_input(gradient: Tensor, filters: Filters, padding: Pair) -> Tensor:
@@ -184,7 +179,7 @@ def _apply(
     tile: int,
     padding: Pair,
     bias: Tensor | None,
-    bounds: tuple[float, float | None] | None,
+    gate: Gate | None,
 ) -> Tensor:
     height, width = (x.shape[2 + axis] + 2 * padding[axis] - _TAPS + 1 for axis in (0, 1))
     down, across = -(-height // tile), -(-width // tile)
@@ -201,8 +196,8 @@ def _apply(
             margins = (0, 0, *sides, max(0, -low), max(0, high - pixels.shape[1]))
             written = y[first : first + some, top * tile : (top + band) * tile]
             _compute(functional.pad(read, margins) if any(margins) else read, values, transforms, tile, bias, written)
-            if bounds is not None:
-                written.clamp_(*bounds)
+            if gate is not None:
+                gate.clamp_(written)
     return y.permute(0, 3, 1, 2)
 
 

@@ -9,7 +9,6 @@ from convis_core import network
 from convis_core.errors import SpecError
 from convis_core.feature_maps.summaries import map_node
 from convis_core.models import LoadedModel
-from convis_core.network import operations
 from convis_core.network.predict import predict, rank
 from convis_core.results import Ablation
 
@@ -31,7 +30,7 @@ def ablate(model: LoadedModel, x: Tensor, layer: str, channels: Iterable[int], *
             such channel.
     """
     before = predict(model, x)
-    count = operations.shapes(model)[map_node(model, layer)][1]
+    count = network.trace(model).shapes[map_node(model, layer)][1]
     chosen = tuple(sorted(set(channels)))
     strange = [channel for channel in chosen if not 0 <= channel < count]
     if strange:

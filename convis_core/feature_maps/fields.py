@@ -9,8 +9,8 @@ from convis_core import network
 from convis_core.errors import SpecError
 from convis_core.feature_maps.summaries import map_node
 from convis_core.models import LoadedModel
-from convis_core.network import operations, receptive
-from convis_core.network.predict import check_picture
+from convis_core.network import receptive
+from convis_core.network.checks import check_picture
 from convis_core.results import Cell, EffectiveField
 from convis_core.results.architecture import Box, ReceptiveField
 
@@ -49,7 +49,7 @@ def check_cell(model: LoadedModel, layer: str, cell: Cell) -> None:
     Raises:
         SpecError: when there is no such layer, or it has no maps or no such cell.
     """
-    shape = operations.shapes(model)[map_node(model, layer)][1:]
+    shape = network.trace(model).shapes[map_node(model, layer)][1:]
     if any(not 0 <= index < size for index, size in zip(cell, shape, strict=True)):
         channels, rows, columns = shape
         raise SpecError(

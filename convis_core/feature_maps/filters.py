@@ -128,8 +128,8 @@ def _as_convolution(node: fx.Node, module: nn.Module) -> nn.Conv2d | None:
 
 
 def _reads_picture(node: fx.Node, model: LoadedModel) -> bool:
-    module, shapes = network.trace(model).module, operations.shapes(model)
+    traced = network.trace(model)
     source = node.all_input_nodes[0]
-    while source.op != "placeholder" and operations.read(source, module, shapes).kind in _SAME_PICTURE:
+    while source.op != "placeholder" and traced.operations[source].kind in _SAME_PICTURE:
         source = source.all_input_nodes[0]
     return source.op == "placeholder"

@@ -7,19 +7,15 @@ from convis_core import network
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
 from convis_core.network import operations
-from convis_core.network.predict import check_picture
+from convis_core.network.checks import check_picture
 from convis_core.results import FeatureMaps, PoolPair
 from convis_core.results.architecture import Padding
 
 
 def max_pools(model: LoadedModel) -> tuple[str, ...]:
     """Names of the max poolings of a network, in order of execution; empty where strides do their work."""
-    traced, shapes = network.trace(model), operations.shapes(model)
-    return tuple(
-        name
-        for node, name in traced.names.items()
-        if node.op.startswith("call") and operations.read(node, traced.module, shapes).kind == operations.MAX_POOL
-    )
+    traced = network.trace(model)
+    return tuple(name for node, name in traced.names.items() if traced.operations[node].kind == operations.MAX_POOL)
 
 
 def pool_pair(model: LoadedModel, x: Tensor, layer: str) -> PoolPair:
@@ -40,7 +36,7 @@ def pool_pair(model: LoadedModel, x: Tensor, layer: str) -> PoolPair:
     node = traced.node(layer)
     before = traced.names[node.all_input_nodes[0]]
     outputs = network.record(model, x, [before, layer])
-    window = operations.read(node, traced.module, operations.shapes(model))
+    window = traced.operations[node]
     return PoolPair(layer, window.kernel, window.stride, window.padding, outputs[before][0], outputs[layer][0])
 
 

@@ -8,8 +8,7 @@ from torch import Tensor, fx
 from convis_core import network
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.network import operations
-from convis_core.network.predict import check_picture, check_target
+from convis_core.network.checks import check_picture
 from convis_core.results import ChannelStatistics, FeatureMaps, LayerSummary
 
 BLOCK = "block"
@@ -18,8 +17,8 @@ BLOCK = "block"
 
 def map_layers(model: LoadedModel) -> tuple[str, ...]:
     """Names of all operations whose output is a stack of maps [1, C, H, W], in order of execution."""
-    traced, shapes = network.trace(model), operations.shapes(model)
-    return tuple(name for name in network.layer_names(model) if len(shapes.get(traced.node(name), ())) == 4)
+    traced = network.trace(model)
+    return tuple(name for name in network.layer_names(model) if len(traced.shapes.get(traced.node(name), ())) == 4)
 
 
 def summarise(model: LoadedModel, x: Tensor, layers: Iterable[str] | None = None) -> tuple[LayerSummary, ...]:
@@ -109,21 +108,8 @@ def contributions(model: LoadedModel, x: Tensor, layer: str, target: int) -> Ten
         SpecError: when ``x`` is not one picture of the network's size, ``target`` is no class, or the layer is none
             or has no maps.
     """
-    check_picture(model, x)
-    check_target(model, target)
-    map_node(model, layer)
-
-    def leaf(output: Tensor) -> Tensor:
-        # The derivative is wanted from here on only: nothing before this layer is kept for it.
-        return output.detach().requires_grad_(True)
-
-    with torch.enable_grad():
-        logits, outputs = network.forward(
-            network.trace(model), x.detach().to(model.device), layers=[layer], edits={layer: leaf}
-        )
-        activation = outputs[layer]
-        (gradient,) = torch.autograd.grad(logits[0, target], activation)
-    return (gradient * activation.detach())[0].sum(dim=(1, 2)).cpu()
+    activation, gradient = network.gradient_at(model, x, layer, target)
+    return (gradient * activation)[0].sum(dim=(1, 2)).cpu()
 
 
 def map_node(model: LoadedModel, layer: str) -> fx.Node:
@@ -133,7 +119,7 @@ def map_node(model: LoadedModel, layer: str) -> fx.Node:
         SpecError: when the network has no such layer or its output has no rows and columns.
     """
     node = network.trace(model).node(layer)
-    shape = operations.shapes(model).get(node, ())
+    shape = network.trace(model).shapes.get(node, ())
     if len(shape) != 4:
         raise SpecError(f"Layer {layer!r} has no maps: its output for one picture is {shape}.")
     return node
@@ -144,7 +130,7 @@ def _kind(model: LoadedModel, layer: str) -> str:
     node = traced.node(layer)
     if traced.names[node] != layer:
         return BLOCK
-    return operations.read(node, traced.module, operations.shapes(model)).kind
+    return traced.operations[node].kind
 
 
 def summary(maps: FeatureMaps) -> LayerSummary:

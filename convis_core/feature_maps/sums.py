@@ -9,7 +9,7 @@ from convis_core.errors import SpecError
 from convis_core.feature_maps.fields import check_cell
 from convis_core.models import LoadedModel
 from convis_core.network import operations
-from convis_core.network.predict import check_picture
+from convis_core.network.checks import check_picture
 from convis_core.results import Cell, SumOfProducts
 from convis_core.results.architecture import Padding
 
@@ -59,7 +59,7 @@ def sum_of_products(model: LoadedModel, x: Tensor, layer: str, cell: Cell) -> Su
     outputs = network.record(model, x, [source, *names])
     weights = convolution.weight[cell.channel].detach().cpu()
     inputs, outside = _window(convolution, outputs[source][0], cell)
-    behind = operations.read(chain[0].all_input_nodes[0], traced.module, operations.shapes(model))
+    behind = traced.operations[chain[0].all_input_nodes[0]]
     if behind.kind == operations.PAD:
         outside = outside | _on_padding(convolution, outputs[source].shape[2:], behind.padding, cell)
     values = [(name, float(outputs[name][0, cell.channel, cell.row, cell.column])) for name in names]
@@ -70,15 +70,15 @@ def sum_of_products(model: LoadedModel, x: Tensor, layer: str, cell: Cell) -> Su
 
 def _chain(model: LoadedModel, layer: str) -> list[fx.Node]:
     """The operations from the convolution to the layer, in order; empty where there is no such chain."""
-    traced, shapes = network.trace(model), operations.shapes(model)
+    traced = network.trace(model)
     node = traced.node(layer)
     chain = [node]
-    while operations.read(node, traced.module, shapes).kind in _CELL_BY_CELL:
+    while traced.operations[node].kind in _CELL_BY_CELL:
         node = node.all_input_nodes[0]
         if node.op == "placeholder":
             return []
         chain.insert(0, node)
-    kind = operations.read(node, traced.module, shapes).kind
+    kind = traced.operations[node].kind
     return chain if kind.startswith(operations.CONVOLUTION) and node.op == "call_module" else []
 
 

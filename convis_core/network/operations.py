@@ -1,96 +1,58 @@
-"""What each operation of a traced network is: its kind, its window, the shape of what it returns."""
+"""What each operation of a traced network does: the one table that everything else reads.
 
-import copy
-import operator
-import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
-from weakref import WeakKeyDictionary
+For every operation it says what it is called (``kind``), which cells of its inputs a cell of its output depends on
+(``Region``), with what window, what it costs, and whether it is a ReLU. Receptive fields, the description of an
+architecture, the occlusion engine, the gradient engine and guided backpropagation all read this table; an operation
+that it does not know is ``Region.ALL``: any cell may depend on any cell. That is slower and never wrong.
+"""
 
-import torch
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
 from torch import Tensor, fx, nn
-from torch.nn import functional
 
-from convis_core.models import LoadedModel
 from convis_core.models.pixels import Normalise
-from convis_core.network import trace
+from convis_core.network.shapes import Shapes
 from convis_core.results.architecture import NO_PADDING, Padding, Pair, Shape
-
-Shapes: TypeAlias = Mapping[fx.Node, Shape]
 
 CONVOLUTION, LINEAR, BATCH_NORM = "convolution", "linear", "batch norm"
 MAX_POOL, AVERAGE_POOL = "max pool", "average pool"
 ADAPTIVE_AVERAGE_POOL, ADAPTIVE_MAX_POOL = "adaptive average pool", "adaptive max pool"
 PAD, FLATTEN, ADD, CONCAT, NORMALISE = "zero pad", "flatten", "add", "concat", "normalise"
-DROPOUT, IDENTITY, ACTIVATION, ARITHMETIC = "dropout", "identity", "activation", "arithmetic"
+DROPOUT, IDENTITY, ACTIVATION, ARITHMETIC, SIZE = "dropout", "identity", "activation", "arithmetic", "size"
 
-WINDOWED = frozenset({CONVOLUTION, MAX_POOL, AVERAGE_POOL, PAD})
-ADAPTIVE = frozenset({ADAPTIVE_AVERAGE_POOL, ADAPTIVE_MAX_POOL})
-CELLWISE = frozenset({BATCH_NORM, ADD, CONCAT, NORMALISE, DROPOUT, IDENTITY, ACTIVATION, ARITHMETIC})
-"""Kinds whose cell (row, column) depends on the inputs' cells at the same place and on no other."""
 
-_LAYERS: tuple[tuple[type[nn.Module], str], ...] = (
-    (nn.Conv2d, CONVOLUTION),
-    (nn.Linear, LINEAR),
-    (nn.BatchNorm2d, BATCH_NORM),
-    (nn.MaxPool2d, MAX_POOL),
-    (nn.AvgPool2d, AVERAGE_POOL),
-    (nn.AdaptiveAvgPool2d, ADAPTIVE_AVERAGE_POOL),
-    (nn.AdaptiveMaxPool2d, ADAPTIVE_MAX_POOL),
-    (nn.ConstantPad2d, PAD),
-    (nn.Flatten, FLATTEN),
-    (nn.Dropout, DROPOUT),
-    (nn.Dropout2d, DROPOUT),
-    (nn.Identity, IDENTITY),
-    (Normalise, NORMALISE),
-    (nn.LocalResponseNorm, ARITHMETIC),
-)
-_ACTIVATION_LAYERS = (
-    nn.ReLU,
-    nn.ReLU6,
-    nn.LeakyReLU,
-    nn.PReLU,
-    nn.ELU,
-    nn.SELU,
-    nn.GELU,
-    nn.SiLU,
-    nn.Mish,
-    nn.Sigmoid,
-    nn.Tanh,
-    nn.Softplus,
-    nn.Hardtanh,
-    nn.Hardswish,
-    nn.Hardsigmoid,
-)
-_FUNCTIONS: Mapping[Callable[..., Any], str] = {
-    operator.add: ADD,
-    operator.iadd: ADD,
-    torch.add: ADD,
-    torch.cat: CONCAT,
-    torch.concat: CONCAT,
-    torch.flatten: FLATTEN,
-    functional.max_pool2d: MAX_POOL,
-    torch.max_pool2d: MAX_POOL,
-    functional.avg_pool2d: AVERAGE_POOL,
-    functional.adaptive_avg_pool2d: ADAPTIVE_AVERAGE_POOL,
-    functional.adaptive_max_pool2d: ADAPTIVE_MAX_POOL,
-    functional.pad: PAD,
-    functional.dropout: DROPOUT,
-    **dict.fromkeys((functional.relu, functional.relu6, torch.relu, functional.leaky_relu), ACTIVATION),
-    **dict.fromkeys((functional.silu, functional.gelu, functional.hardswish, functional.hardsigmoid), ACTIVATION),
-    **dict.fromkeys((torch.sigmoid, torch.tanh), ACTIVATION),
-    **dict.fromkeys((operator.mul, operator.sub, operator.truediv), ARITHMETIC),
-    **dict.fromkeys((torch.mul, torch.sub, torch.div, torch.clamp), ARITHMETIC),
-}
-_METHODS: Mapping[str, str] = {
-    **dict.fromkeys(("add", "add_"), ADD),
-    "flatten": FLATTEN,
-    **dict.fromkeys(("relu", "relu_", "sigmoid", "tanh"), ACTIVATION),
-    **dict.fromkeys(("mul", "mul_", "sub", "div", "clamp"), ARITHMETIC),
-    **dict.fromkeys(("contiguous", "detach", "clone"), IDENTITY),
-}
-_POOLS = frozenset({MAX_POOL, AVERAGE_POOL})
+class Region(Enum):
+    """Which cells of its inputs a cell of an operation's output depends on."""
+
+    CELL = "the cell at the same row and column"
+    REARRANGED = "the cell at the same row and column, at whatever axes these stand now"
+    WINDOW = "a window of cells, moved by the stride"
+    SHIFT = "the cell at the same place, moved by the padding"
+    ADAPTIVE = "its share of the rows and columns"
+    FLATTEN = "the cell that it was before the grid was unrolled"
+    NONE = "no cell: it reads a size, not values"
+    ALL = "any cell"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The bounds of a ReLU: it hands on what lies between them and is constant beyond.
+
+    Attributes:
+        low: 0 for every ReLU.
+        high: where it saturates, 6 for ReLU6; infinity for a plain ReLU.
+    """
+
+    low: float
+    high: float
+
+    def clamp_(self, values: Tensor) -> Tensor:
+        """The values between the bounds, written over those given."""
+        return values.clamp_(self.low) if self.high == math.inf else values.clamp_(self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,109 +61,270 @@ class Operation:
 
     Attributes:
         kind: one of the constants of this module, or the operation's own name when it is none of them.
+        region: which cells of its inputs a cell depends on.
+        label: the kind in the words that a person would use: "depthwise convolution", "ReLU6".
         kernel: height and width of the window, in cells.
         stride: cells from one window to the next.
         padding: rows and columns laid around the input.
         dilation: cells from one tap of the kernel to the next.
         groups: of a convolution; equal to its input channels when it is depthwise.
+        gate: the bounds if it is a ReLU of any name.
+        macs: multiply-adds for one picture.
     """
 
     kind: str
+    region: Region = Region.ALL
+    label: str = ""
     kernel: Pair = (1, 1)
     stride: Pair = (1, 1)
     padding: Padding = NO_PADDING
     dilation: Pair = (1, 1)
     groups: int = 1
+    gate: Gate | None = None
+    macs: int = 0
+
+    @property
+    def has_window(self) -> bool:
+        """Whether its region is described by kernel, stride, padding and dilation."""
+        return self.region in (Region.WINDOW, Region.SHIFT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A row of the table: what is true of every operation of a kind, and how the rest is read."""
+
+    kind: str
+    region: Region
+    read_layer: Callable[[Any], dict[str, Any]] | None = None
+    read_call: Callable[["_Call"], dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A function or method with its arguments."""
+
+    node: fx.Node
+    shapes: Shapes
+
+    def argument(self, position: int, name: str, default: Any) -> Any:
+        if len(self.node.args) > position:
+            return self.node.args[position]
+        return self.node.kwargs.get(name, default)
+
+
+def read_all(module: fx.GraphModule, shapes: Shapes) -> dict[fx.Node, Operation]:
+    """Every operation of a traced network.
+
+    Args:
+        module: the traced network.
+        shapes: from ``shapes.propagate``.
+    """
+    return {node: read(node, module, shapes) for node in module.graph.nodes}
 
 
 def read(node: fx.Node, module: nn.Module, shapes: Shapes) -> Operation:
     """What an operation is.
 
-    A kind in ``WINDOWED``, ``ADAPTIVE`` or ``CELLWISE`` is a promise about which cells of its inputs a cell
-    depends on. Where that does not hold (concatenation along another axis than the channels, padding by
-    reflection) the operation keeps its own name as its kind.
+    A region other than ``ALL`` is a promise about which cells a cell depends on. Where that does not hold for these
+    arguments (concatenation along another axis than the channels, padding by reflection) the region is ``ALL`` and
+    the operation keeps its own name as its kind.
 
     Args:
         node: the operation.
         module: the traced network that it belongs to.
-        shapes: from ``shapes``.
+        shapes: from ``shapes.propagate``.
     """
     if node.op == "call_module":
-        layer = module.get_submodule(str(node.target))
-        return _read_layer(layer)
-    if node.op == "call_method":
-        name = str(node.target)
-        kind = _METHODS.get(name, name)
+        operation = _read_layer(module.get_submodule(str(node.target)), shapes.get(node, ()))
+    elif node.op in ("call_function", "call_method"):
+        operation = _read_call(_Call(node, shapes))
     else:
-        name = getattr(node.target, "__name__", str(node.target))
-        kind = _FUNCTIONS.get(node.target, name) if callable(node.target) else name
-    if kind in _POOLS:
-        return _read_pool(node, kind)
-    if kind == PAD:
-        return _read_pad(node, name)
-    if kind == CONCAT and not _joins_channels(node, shapes):
-        return Operation(name)
-    return Operation(kind)
+        operation = Operation(node.op)
+    return operation if operation.label else replace(operation, label=operation.kind)
 
 
-_lock = threading.Lock()
-_known: WeakKeyDictionary[LoadedModel, dict[int, Shapes]] = WeakKeyDictionary()
+def called(node: fx.Node) -> str:
+    """Name of the function or method that a node calls, if it is one of torch's or Python's own; else empty."""
+    if node.op == "call_method":
+        return str(node.target)
+    if node.op != "call_function" or getattr(node.target, "__module__", None) not in _HOMES:
+        return ""
+    return str(getattr(node.target, "__name__", ""))
 
 
-def shapes(model: LoadedModel, size: int | None = None) -> Shapes:
-    """The shape of what every operation returns for one picture; found without computing a single value.
-
-    Operations that return something else than a tensor are left out.
-
-    Args:
-        model: the network.
-        size: side of the picture, in pixels; without it, the side that the network was made for.
-    """
-    side = model.input_size if size is None else size
-    traced = trace(model)
-    with _lock:
-        by_size = _known.setdefault(model, {})
-        if side not in by_size:
-            by_size[side] = _propagate(traced.module, side)
-        return by_size[side]
+def gate_of(node: fx.Node, module: nn.Module) -> Gate | None:
+    """The bounds of a ReLU, whatever it is called; None for any other operation."""
+    return read(node, module, {}).gate
 
 
-def grid(shape: Shape) -> Pair:
-    """Rows and columns of a map [N, C, H, W]; (1, 1) for what has none."""
-    return (shape[2], shape[3]) if len(shape) == 4 else (1, 1)
+def _read_layer(layer: nn.Module, shape: Shape) -> Operation:
+    for types, rule in _LAYERS:
+        if isinstance(layer, types):
+            found: dict[str, Any] = {"kind": rule.kind, "region": rule.region}
+            found |= rule.read_layer(layer) if rule.read_layer else {}
+            return _with_cost(Operation(**found), layer, shape)
+    return Operation(type(layer).__name__)
 
 
-class _ShapeInterpreter(fx.Interpreter):
-    """Walks the operations and notes shapes; torch.fx asks for a subclass here."""
-
-    def __init__(self, module: fx.GraphModule) -> None:
-        super().__init__(module)
-        self.extra_traceback = False
-        self.shapes: dict[fx.Node, Shape] = {}
-
-    def run_node(self, n: fx.Node) -> Any:
-        result = super().run_node(n)
-        if isinstance(result, Tensor):
-            self.shapes[n] = tuple(result.shape)
-        return result
+def _with_cost(operation: Operation, layer: nn.Module, shape: Shape) -> Operation:
+    # F * F * C / G * K multiply-adds a cell: the numbers in the filters.
+    weights = layer.weight.numel() if isinstance(layer, nn.Conv2d | nn.Linear) else 0
+    cells = shape[1:-1] if isinstance(layer, nn.Linear) else shape[2:]
+    return replace(operation, macs=weights * math.prod(cells)) if weights else operation
 
 
-def _propagate(module: fx.GraphModule, size: int) -> Shapes:
-    # A twin on the meta device, where tensors have shapes and no values. The memo tells deepcopy to take the
-    # meta tensors for the weights, so that nothing large is copied.
-    tensors: dict[int, Any] = {}
-    for tensor in (*module.parameters(), *module.buffers()):
-        tensors[id(tensor)] = tensor.to("meta")
-    for parameter in module.parameters():
-        tensors[id(parameter)] = nn.Parameter(parameter.to("meta"), requires_grad=False)
-    twin = copy.deepcopy(module, tensors)
-    interpreter = _ShapeInterpreter(twin)
-    with torch.no_grad():
-        interpreter.run(torch.empty(1, 3, size, size, device="meta"))
+def _read_call(call: _Call) -> Operation:
+    name = called(call.node)
+    own = name or str(getattr(call.node.target, "__name__", call.node.target))
+    if call.node.target is getattr:
+        reads_size = call.argument(1, "name", "") in _SIZES
+        return Operation(SIZE, Region.NONE) if reads_size else Operation(own)
+    rule = _CALLS.get(name.rstrip("_"))
+    if rule is None:
+        return Operation(own)
+    found: dict[str, Any] = {"kind": rule.kind, "region": rule.region}
+    found |= rule.read_call(call) if rule.read_call else {}
+    if found["region"] is Region.ALL:
+        found["kind"] = own
+    if rule.kind == ACTIVATION:
+        found["label"] = own
+    return Operation(**found)
+
+
+# How layers are read.
+
+
+def _convolution(layer: nn.Conv2d) -> dict[str, Any]:
+    zeros = layer.padding_mode == "zeros"
+    kind = CONVOLUTION if zeros else f"{CONVOLUTION} with {layer.padding_mode} padding"
+    way = "" if layer.groups == 1 else "depthwise " if layer.groups == layer.in_channels else "grouped "
     return {
-        original: interpreter.shapes[copied]
-        for original, copied in zip(module.graph.nodes, twin.graph.nodes, strict=True)
-        if copied in interpreter.shapes
+        "kind": kind,
+        "region": Region.WINDOW if zeros else Region.ALL,
+        "label": way + kind,
+        "kernel": _pair(layer.kernel_size),
+        "stride": _pair(layer.stride),
+        "padding": _convolution_padding(layer),
+        "dilation": _pair(layer.dilation),
+        "groups": layer.groups,
+    }
+
+
+def _convolution_padding(layer: nn.Conv2d) -> Padding:
+    if layer.padding == "valid":
+        return NO_PADDING
+    if layer.padding == "same":
+        kernel, dilation = _pair(layer.kernel_size), _pair(layer.dilation)
+        down, across = dilation[0] * (kernel[0] - 1), dilation[1] * (kernel[1] - 1)
+        return Padding(down // 2, down - down // 2, across // 2, across - across // 2)
+    return _symmetric(layer.padding)
+
+
+def _pool(layer: nn.MaxPool2d | nn.AvgPool2d) -> dict[str, Any]:
+    geometry = {
+        "kernel": _pair(layer.kernel_size),
+        "stride": _pair(layer.stride),
+        "padding": _symmetric(layer.padding),
+    }
+    if isinstance(layer, nn.MaxPool2d):
+        geometry["dilation"] = _pair(layer.dilation)
+        if layer.return_indices:
+            return {"region": Region.ALL}
+    return geometry
+
+
+def _constant_pad(layer: nn.ConstantPad2d) -> dict[str, Any]:
+    left, right, top, bottom = (int(number) for number in layer.padding)
+    return {"padding": Padding(top, bottom, left, right)}
+
+
+def _batch_norm(layer: nn.BatchNorm2d) -> dict[str, Any]:
+    # Without running statistics it takes mean and variance of the maps that it is given: of all their cells.
+    return {} if layer.running_mean is not None else {"region": Region.ALL}
+
+
+def _activation(layer: nn.Module) -> dict[str, Any]:
+    gate = None
+    if isinstance(layer, nn.ReLU):
+        gate = Gate(0.0, math.inf)
+    elif isinstance(layer, nn.Hardtanh):  # ReLU6 is one
+        gate = _gate(layer.min_val, layer.max_val)
+    elif isinstance(layer, nn.Threshold) and layer.value == layer.threshold:
+        gate = _gate(layer.threshold, math.inf)
+    return {"label": type(layer).__name__, "gate": gate}
+
+
+def _gate(low: Any, high: Any) -> Gate | None:
+    """The gate with these bounds if it is a ReLU's."""
+    if low is None or isinstance(low, fx.Node) or isinstance(high, fx.Node):
+        return None
+    return Gate(0.0, float("inf" if high is None else high)) if float(low) == 0 else None
+
+
+# How functions and methods are read.
+
+
+def _called_relu(_call: _Call) -> dict[str, Any]:
+    return {"gate": Gate(0.0, math.inf)}
+
+
+def _called_relu6(_call: _Call) -> dict[str, Any]:
+    return {"gate": Gate(0.0, 6.0)}
+
+
+def _called_hardtanh(call: _Call) -> dict[str, Any]:
+    return {"gate": _gate(call.argument(1, "min_val", -1.0), call.argument(2, "max_val", 1.0))}
+
+
+def _called_threshold(call: _Call) -> dict[str, Any]:
+    level, value = call.argument(1, "threshold", None), call.argument(2, "value", None)
+    return {"gate": _gate(level, math.inf) if level == value else None}
+
+
+def _called_clamp(call: _Call) -> dict[str, Any]:
+    return {"gate": _gate(call.argument(1, "min", None), call.argument(2, "max", None))}
+
+
+def _called_pool(call: _Call) -> dict[str, Any]:
+    if call.node.kwargs.get("return_indices"):
+        return {"region": Region.ALL}
+    kernel = _pair(call.argument(1, "kernel_size", 1))
+    stride = call.argument(2, "stride", None)
+    found = {
+        "kernel": kernel,
+        "stride": _pair(stride) if stride else kernel,
+        "padding": _symmetric(call.argument(3, "padding", 0)),
+    }
+    if "max" in called(call.node):
+        found["dilation"] = _pair(call.argument(4, "dilation", 1))
+    return found
+
+
+def _called_pad(call: _Call) -> dict[str, Any]:
+    amounts: Sequence[int] = call.argument(1, "pad", ())
+    if call.argument(2, "mode", "constant") != "constant" or len(amounts) > 4:
+        return {"region": Region.ALL}
+    left, right, top, bottom = [*amounts, 0, 0, 0, 0][:4]
+    return {"padding": Padding(top, bottom, left, right)}
+
+
+def _called_concat(call: _Call) -> dict[str, Any]:
+    joins_channels = len(call.shapes.get(call.node, ())) == 4 and call.argument(1, "dim", 0) in (1, -3)
+    return {} if joins_channels else {"region": Region.ALL}
+
+
+def _called_convolution(call: _Call) -> dict[str, Any]:
+    weight, padding = call.argument(1, "weight", None), call.argument(4, "padding", 0)
+    shape = call.shapes.get(weight, ()) if isinstance(weight, fx.Node) else ()
+    if len(shape) != 4 or isinstance(padding, str):
+        return {"region": Region.ALL}
+    return {
+        "kernel": (shape[2], shape[3]),
+        "stride": _pair(call.argument(3, "stride", 1)),
+        "padding": _symmetric(padding),
+        "dilation": _pair(call.argument(5, "dilation", 1)),
+        "groups": int(call.argument(6, "groups", 1)),
+        "macs": math.prod(shape) * math.prod(call.shapes.get(call.node, ())[2:]),
     }
 
 
@@ -217,62 +340,65 @@ def _symmetric(padding: Any) -> Padding:
     return Padding(down, down, across, across)
 
 
-def _read_layer(layer: nn.Module) -> Operation:
-    kind = next((kind for type_, kind in _LAYERS if isinstance(layer, type_)), type(layer).__name__)
-    if isinstance(layer, nn.Conv2d):
-        zeros = layer.padding_mode == "zeros"
-        return Operation(
-            CONVOLUTION if zeros else f"{CONVOLUTION} with {layer.padding_mode} padding",
-            _pair(layer.kernel_size),
-            _pair(layer.stride),
-            _convolution_padding(layer),
-            _pair(layer.dilation),
-            layer.groups,
-        )
-    if isinstance(layer, nn.MaxPool2d):
-        padding, dilation = _symmetric(layer.padding), _pair(layer.dilation)
-        return Operation(kind, _pair(layer.kernel_size), _pair(layer.stride), padding, dilation)
-    if isinstance(layer, nn.AvgPool2d):
-        return Operation(kind, _pair(layer.kernel_size), _pair(layer.stride), _symmetric(layer.padding))
-    if isinstance(layer, nn.ConstantPad2d):
-        left, right, top, bottom = (int(number) for number in layer.padding)
-        return Operation(kind, padding=Padding(top, bottom, left, right))
-    if isinstance(layer, _ACTIVATION_LAYERS):
-        return Operation(ACTIVATION)
-    return Operation(kind)
+_HOMES = ("torch", "torch.nn.functional", "torch._C._nn", "_operator", "torchvision.ops.stochastic_depth")
+_SIZES = ("shape", "ndim", "device", "dtype")
+
+_LAYERS: tuple[tuple[tuple[type[nn.Module], ...], _Rule], ...] = (
+    ((nn.Conv2d,), _Rule(CONVOLUTION, Region.WINDOW, _convolution)),
+    ((nn.Linear,), _Rule(LINEAR, Region.ALL)),
+    ((nn.BatchNorm2d,), _Rule(BATCH_NORM, Region.CELL, _batch_norm)),
+    ((nn.MaxPool2d,), _Rule(MAX_POOL, Region.WINDOW, _pool)),
+    ((nn.AvgPool2d,), _Rule(AVERAGE_POOL, Region.WINDOW, _pool)),
+    ((nn.AdaptiveAvgPool2d,), _Rule(ADAPTIVE_AVERAGE_POOL, Region.ADAPTIVE)),
+    ((nn.AdaptiveMaxPool2d,), _Rule(ADAPTIVE_MAX_POOL, Region.ADAPTIVE)),
+    ((nn.ConstantPad2d,), _Rule(PAD, Region.SHIFT, _constant_pad)),
+    ((nn.Flatten,), _Rule(FLATTEN, Region.FLATTEN)),
+    ((nn.Dropout, nn.Dropout2d), _Rule(DROPOUT, Region.CELL)),
+    ((nn.Identity,), _Rule(IDENTITY, Region.CELL)),
+    ((Normalise,), _Rule(NORMALISE, Region.CELL)),
+    ((nn.LocalResponseNorm, nn.Softmax2d), _Rule(ARITHMETIC, Region.CELL)),
+    (
+        (
+            *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish),
+            *(nn.Sigmoid, nn.LogSigmoid, nn.Tanh, nn.Softplus, nn.Softsign, nn.Hardtanh, nn.Hardswish),
+            *(nn.Hardsigmoid, nn.Hardshrink, nn.Softshrink, nn.Tanhshrink, nn.Threshold),
+        ),
+        _Rule(ACTIVATION, Region.CELL, _activation),
+    ),
+)
 
 
-def _convolution_padding(layer: nn.Conv2d) -> Padding:
-    if layer.padding == "valid":
-        return NO_PADDING
-    if layer.padding == "same":
-        kernel, dilation = _pair(layer.kernel_size), _pair(layer.dilation)
-        down, across = dilation[0] * (kernel[0] - 1), dilation[1] * (kernel[1] - 1)
-        return Padding(down // 2, down - down // 2, across // 2, across - across // 2)
-    return _symmetric(layer.padding)
+def _calls(kind: str, region: Region, names: str, read: Callable[[_Call], dict[str, Any]] | None = None) -> Any:
+    return dict.fromkeys(names.split(), _Rule(kind, region, read_call=read))
 
 
-def _argument(node: fx.Node, position: int, name: str, default: Any) -> Any:
-    if len(node.args) > position:
-        return node.args[position]
-    return node.kwargs.get(name, default)
-
-
-def _read_pool(node: fx.Node, kind: str) -> Operation:
-    kernel = _pair(_argument(node, 1, "kernel_size", 1))
-    stride = _argument(node, 2, "stride", None)
-    padding = _symmetric(_argument(node, 3, "padding", 0))
-    dilation = _pair(_argument(node, 4, "dilation", 1)) if kind == MAX_POOL else (1, 1)
-    return Operation(kind, kernel, _pair(stride) if stride else kernel, padding, dilation)
-
-
-def _read_pad(node: fx.Node, name: str) -> Operation:
-    amounts = _argument(node, 1, "pad", ())
-    if _argument(node, 2, "mode", "constant") != "constant" or len(amounts) > 4:
-        return Operation(name)
-    left, right, top, bottom = [*amounts, 0, 0, 0, 0][:4]
-    return Operation(PAD, padding=Padding(top, bottom, left, right))
-
-
-def _joins_channels(node: fx.Node, shapes: Shapes) -> bool:
-    return len(shapes.get(node, ())) == 4 and _argument(node, 1, "dim", 0) in (1, -3)
+_CALLS: Mapping[str, _Rule] = {
+    **_calls(CONVOLUTION, Region.WINDOW, "conv2d", _called_convolution),
+    **_calls(MAX_POOL, Region.WINDOW, "max_pool2d", _called_pool),
+    **_calls(AVERAGE_POOL, Region.WINDOW, "avg_pool2d", _called_pool),
+    **_calls(ADAPTIVE_AVERAGE_POOL, Region.ADAPTIVE, "adaptive_avg_pool2d"),
+    **_calls(ADAPTIVE_MAX_POOL, Region.ADAPTIVE, "adaptive_max_pool2d"),
+    **_calls(PAD, Region.SHIFT, "pad", _called_pad),
+    **_calls(FLATTEN, Region.FLATTEN, "flatten"),
+    **_calls(ADD, Region.CELL, "add iadd"),
+    **_calls(CONCAT, Region.CELL, "cat concat concatenate", _called_concat),
+    **_calls(DROPOUT, Region.CELL, "dropout dropout2d feature_dropout stochastic_depth"),
+    **_calls(IDENTITY, Region.CELL, "contiguous detach clone"),
+    **_calls(ACTIVATION, Region.CELL, "relu", _called_relu),
+    **_calls(ACTIVATION, Region.CELL, "relu6", _called_relu6),
+    **_calls(ACTIVATION, Region.CELL, "hardtanh", _called_hardtanh),
+    **_calls(ACTIVATION, Region.CELL, "threshold", _called_threshold),
+    **_calls(
+        ACTIVATION,
+        Region.CELL,
+        "leaky_relu elu selu celu silu gelu mish hardswish hardsigmoid sigmoid tanh log_sigmoid softplus softsign",
+    ),
+    **_calls(ARITHMETIC, Region.CELL, "clamp clip clamp_min", _called_clamp),
+    **_calls(
+        ARITHMETIC,
+        Region.CELL,
+        "mul sub div rsub imul isub itruediv truediv multiply subtract divide true_divide clamp_max maximum minimum "
+        "abs neg exp log log1p expm1 sqrt rsqrt square reciprocal sin cos erf floor ceil round sign pow",
+    ),
+    **_calls(SIZE, Region.NONE, "size dim"),
+}

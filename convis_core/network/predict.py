@@ -5,6 +5,7 @@ from torch import Tensor
 
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
+from convis_core.network.checks import check_picture
 from convis_core.results import Prediction, Score
 
 
@@ -44,24 +45,3 @@ def rank(model: LoadedModel, logits: Tensor, *, top: int = 5) -> Prediction:
     best = probabilities.topk(min(top, len(probabilities)))
     scores = zip(best.indices.tolist(), best.values.tolist(), strict=True)
     return Prediction(logits, probabilities, tuple(Score(i, model.categories[i], p) for i, p in scores))
-
-
-def check_picture(model: LoadedModel, x: Tensor) -> None:
-    """Refuse what is not one picture of the network's size.
-
-    Raises:
-        SpecError: when ``x`` is not [1, 3, S, S] with the network's S.
-    """
-    expected = (1, 3, model.input_size, model.input_size)
-    if tuple(x.shape) != expected:
-        raise SpecError(f"The network takes one picture {expected}, not {tuple(x.shape)}; see images.to_tensor.")
-
-
-def check_target(model: LoadedModel, target: int) -> None:
-    """Refuse an index that is no class of the network.
-
-    Raises:
-        SpecError: when ``target`` is not in 0 .. C-1.
-    """
-    if not 0 <= target < len(model.categories):
-        raise SpecError(f"Class {target} does not exist; the network's classes are 0 to {len(model.categories) - 1}.")

@@ -17,20 +17,20 @@ cell sees: there the rule is run backwards from the cell, and cells that lie in 
 window are left out at every layer, not only at the picture's edge.
 """
 
-import threading
-from weakref import WeakKeyDictionary
+from collections.abc import Mapping
 
 from torch import fx
 
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.network import operations, trace
-from convis_core.network.operations import Operation, Shapes, grid
-from convis_core.results.architecture import NO_PADDING, Box, Pair, ReceptiveField, Shape
+from convis_core.network.axes import cells
+from convis_core.network.memo import once
+from convis_core.network.operations import Operation, Region
+from convis_core.network.trace import Traced, shapes_at, trace
+from convis_core.results.architecture import NO_PADDING, Box, Pair, ReceptiveField
 
+_SAME_CELL = (Region.CELL, Region.REARRANGED)
 _PICTURE = ReceptiveField(size=(1, 1), jump=(1, 1), start=(0, 0))
-_lock = threading.Lock()
-_known: WeakKeyDictionary[LoadedModel, dict[fx.Node, ReceptiveField]] = WeakKeyDictionary()
 
 
 def field(model: LoadedModel, layer: str) -> ReceptiveField:
@@ -49,13 +49,10 @@ def field(model: LoadedModel, layer: str) -> ReceptiveField:
     return fields(model)[trace(model).node(layer)]
 
 
+@once
 def fields(model: LoadedModel) -> dict[fx.Node, ReceptiveField]:
-    """The receptive field of every operation of ``graph.trace(model)`` that returns a tensor."""
-    shapes = operations.shapes(model)
-    with _lock:
-        if model not in _known:
-            _known[model] = _all_fields(trace(model).module, shapes)
-        return _known[model]
+    """The receptive field of every operation of ``network.trace(model)`` that returns a tensor."""
+    return _all_fields(trace(model))
 
 
 def box(model: LoadedModel, layer: str, row: int, column: int, size: int | None = None) -> Box:
@@ -74,18 +71,19 @@ def box(model: LoadedModel, layer: str, row: int, column: int, size: int | None 
         SpecError: when the network has no such layer, or the layer no such cell.
     """
     traced = trace(model)
-    shapes = operations.shapes(model, size)
+    shapes = shapes_at(model, model.input_size if size is None else size)
     end = traced.node(layer)
-    rows, columns = grid(shapes.get(end, ()))
+    grids = {node: cells(shapes[node], traced.axes.get(node)) for node in shapes}
+    rows, columns = grids.get(end, (1, 1))
     if not (0 <= row < rows and 0 <= column < columns):
         raise SpecError(f"Layer {layer!r} has {rows} x {columns} cells; there is no cell ({row}, {column}).")
     seen = {end: Box(row, column, row + 1, column + 1)}
     for node in reversed(traced.module.graph.nodes):
         if node not in seen or node.op == "placeholder":
             continue
-        operation = operations.read(node, traced.module, shapes)
         for source in node.all_input_nodes:
-            through = _behind(operation, seen[node], shapes.get(node), shapes.get(source))
+            places = [_grid_of(each, traced, grids) for each in (node, source)]
+            through = _behind(traced.operations[node], seen[node], *places)
             if through is not None:
                 seen[source] = _union(seen[source], through) if source in seen else through
     return next((seen[node] for node in seen if node.op == "placeholder"), Box(0, 0, 0, 0))
@@ -97,20 +95,31 @@ def extent(operation: Operation) -> Pair:
     return step_down * (kernel_down - 1) + 1, step_across * (kernel_across - 1) + 1
 
 
-def _all_fields(module: fx.GraphModule, shapes: Shapes) -> dict[fx.Node, ReceptiveField]:
+def _grid_of(node: fx.Node, traced: Traced, grids: Mapping[fx.Node, Pair]) -> Pair | None:
+    """Rows and columns of what an operation returns; None where it has none. Parts of a split have its grid."""
+    if node not in traced.axes:
+        return None
+    return grids[node] if node in grids else _grid_of(node.all_input_nodes[0], traced, grids)
+
+
+def _all_fields(traced: Traced) -> dict[fx.Node, ReceptiveField]:
+    shapes = traced.shapes
     known: dict[fx.Node, ReceptiveField] = {}
     # A flattened map keeps in mind the grid it was: a linear layer after it is a window over that grid.
     grids: dict[fx.Node, Pair] = {}
-    for node in module.graph.nodes:
+    for node in traced.module.graph.nodes:
         sources = [source for source in node.all_input_nodes if source in known]
         if node.op == "placeholder":
-            known[node], grids[node] = _PICTURE, grid(shapes[node])
+            known[node], grids[node] = _PICTURE, cells(shapes[node], traced.axes[node])
         elif sources and node.op != "output":
-            operation = operations.read(node, module, shapes)
-            shape = shapes.get(node)
-            cellwise = operation.kind in operations.CELLWISE
-            flat = len(shape or ()) != 4 and (cellwise or operation.kind == operations.FLATTEN)
-            made = grids[sources[0]] if flat else grid(shape or ())
+            operation = traced.operations[node]
+            cellwise = operation.region in _SAME_CELL
+            if node in shapes and node in traced.axes:
+                made = cells(shapes[node], traced.axes[node])
+            else:
+                # What was unrolled keeps in mind the grid that it was, and so does the list that a split returns.
+                same = node in traced.axes or operation.region in (*_SAME_CELL, Region.FLATTEN)
+                made = grids[sources[0]] if same else (1, 1)
             branches = [
                 (_after(operation, known[source], grids[source], made), grids[source] if cellwise else made)
                 for source in sources
@@ -121,12 +130,12 @@ def _all_fields(module: fx.GraphModule, shapes: Shapes) -> dict[fx.Node, Recepti
 
 def _after(operation: Operation, before: ReceptiveField, cells: Pair, made: Pair) -> ReceptiveField:
     """The field after an operation from ``cells`` to ``made`` cells, from the field before it."""
-    if operation.kind in operations.CELLWISE or operation.kind == operations.FLATTEN:
+    if operation.region in (*_SAME_CELL, Region.FLATTEN):
         return before
     padding = NO_PADDING
-    if operation.kind in operations.WINDOWED:
+    if operation.has_window:
         window, stride, padding = extent(operation), operation.stride, operation.padding
-    elif operation.kind in operations.ADAPTIVE:
+    elif operation.region is Region.ADAPTIVE:
         window = (_widest(cells[0], made[0]), _widest(cells[1], made[1]))
         stride = (cells[0] // made[0], cells[1] // made[1])
     else:
@@ -162,23 +171,22 @@ def _meet_axis(branches: list[tuple[ReceptiveField, Pair]], made: int, axis: int
     return max(last) - min(first), jump, min(first)
 
 
-def _behind(operation: Operation, seen: Box, shape: Shape | None, source: Shape | None) -> Box | None:
+def _behind(operation: Operation, seen: Box, made: Pair | None, source: Pair | None) -> Box | None:
     """The cells of a source that the cells ``seen`` of the operation's output depend on."""
-    rows, columns = grid(source or ())
+    rows, columns = source or (1, 1)
     whole = Box(0, 0, rows, columns)
-    if shape is None or source is None or len(shape) != 4 or len(source) != 4:
+    if made is None or source is None:
         return whole
-    made = grid(shape)
-    if operation.kind in operations.CELLWISE:
+    if operation.region in _SAME_CELL:
         down = (seen.top, seen.bottom) if rows == made[0] else (0, rows)
         across = (seen.left, seen.right) if columns == made[1] else (0, columns)
-    elif operation.kind in operations.WINDOWED:
+    elif operation.has_window:
         reached_down = _reached((seen.top, seen.bottom), operation, 0, rows)
         reached_across = _reached((seen.left, seen.right), operation, 1, columns)
         if reached_down is None or reached_across is None:
             return None
         down, across = reached_down, reached_across
-    elif operation.kind in operations.ADAPTIVE:
+    elif operation.region is Region.ADAPTIVE:
         down = (_adaptive_start(seen.top, rows, made[0]), _adaptive_end(seen.bottom - 1, rows, made[0]))
         across = (
             _adaptive_start(seen.left, columns, made[1]),

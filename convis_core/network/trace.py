@@ -5,27 +5,25 @@ what an operation returned, change it, or carry it out by another rule. The netw
 any number of threads may do this at once.
 """
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models.feature_extraction import NodePathTracer
 
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
 from convis_core.models.pixels import Normalise
+from convis_core.network.axes import Axes, follow
+from convis_core.network.memo import once
+from convis_core.network.operations import Operation, read_all
+from convis_core.network.shapes import Shapes, propagate
 
 Edit: TypeAlias = Callable[[Tensor], Tensor]
 """Takes what a layer returned, gives what the next layers shall see instead."""
-
-_RELU_MODULES = (nn.ReLU, nn.ReLU6)
-_RELU_FUNCTIONS = (functional.relu, functional.relu6, torch.relu)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,12 +32,18 @@ class Traced:
 
     Attributes:
         module: the operations, over the network's own layers and weights.
-        names: operation -> name, as torchvision's feature extraction gives it: the layer's own name, with ``_1``,
-            ``_2`` when the same layer is used again, and a name such as ``layer1.0.add`` for what is no layer.
+        names: operation -> name: a layer's own name where the layer is used first, a name that no layer has for
+            further uses and for what is no layer, such as ``layer1.0.add``.
+        shapes: operation -> shape of what it returns for one picture of the network's size; tensors only.
+        operations: operation -> what it does.
+        axes: operation -> where rows and columns stand among the axes of what it returns, if it has some.
     """
 
     module: fx.GraphModule
     names: Mapping[fx.Node, str]
+    shapes: Shapes
+    operations: Mapping[fx.Node, Operation]
+    axes: Axes
 
     def node(self, layer: str) -> fx.Node:
         """The operation whose output is the output of the layer; of a block, its last operation.
@@ -53,25 +57,23 @@ class Traced:
             raise SpecError(f"The network has no layer called {layer!r}.")
         return exact[0] if exact else inside[-1]
 
+    def layer(self, node: fx.Node) -> nn.Module | None:
+        """The layer that an operation carries out; None for a function or method."""
+        return self.module.get_submodule(str(node.target)) if node.op == "call_module" else None
 
-_lock = threading.RLock()
-_traced: WeakKeyDictionary[LoadedModel, Traced] = WeakKeyDictionary()
-_fast: WeakKeyDictionary[LoadedModel, Traced] = WeakKeyDictionary()
 
-
+@once
 def trace(model: LoadedModel) -> Traced:
     """The model as a list of operations; made once per model and shared."""
-    with _lock:
-        if model not in _traced:
-            tracer = NodePathTracer(leaf_modules=[Normalise])
-            traced = tracer.trace(model.module)
-            for node in traced.nodes:
-                if node.kwargs.get("inplace"):
-                    node.kwargs = {**node.kwargs, "inplace": False}
-            _traced[model] = Traced(fx.GraphModule(model.module, traced), dict(tracer.node_to_qualname))
-        return _traced[model]
+    tracer = NodePathTracer(leaf_modules=[Normalise])
+    traced = tracer.trace(model.module)
+    for node in traced.nodes:
+        if node.kwargs.get("inplace"):
+            node.kwargs = {**node.kwargs, "inplace": False}
+    return _described(fx.GraphModule(model.module, traced), dict(tracer.node_to_qualname), model.input_size)
 
 
+@once
 def fast(model: LoadedModel) -> Traced:
     """The same function in fewer and faster operations: batch norm folded, weights in channels-last order.
 
@@ -79,10 +81,25 @@ def fast(model: LoadedModel) -> Traced:
     nor a convolution, weights are shared with the model. Logits differ from the model's by rounding only; feed it
     ``x.contiguous(memory_format=torch.channels_last)``.
     """
-    with _lock:
-        if model not in _fast:
-            _fast[model] = _fold(trace(model))
-        return _fast[model]
+    return _described(*_fold(trace(model)), model.input_size)
+
+
+@once
+def shapes_at(model: LoadedModel, size: int) -> Shapes:
+    """The shape of what every operation of ``trace(model)`` returns for a picture of another size.
+
+    Args:
+        model: the network.
+        size: side of the picture, in pixels.
+    """
+    traced = trace(model)
+    return traced.shapes if size == model.input_size else propagate(traced.module, size)
+
+
+def _described(module: fx.GraphModule, names: Mapping[fx.Node, str], size: int) -> Traced:
+    shapes = propagate(module, size)
+    axes, operations = follow(module, shapes, read_all(module, shapes))
+    return Traced(module, names, shapes, operations, axes)
 
 
 def layer_names(model: LoadedModel) -> tuple[str, ...]:
@@ -108,7 +125,7 @@ def forward(
         traced: from ``trace`` or ``fast``.
         x: pixels in [0, 1], float32 [N, 3, S, S], on the model's device.
         layers: names of the layers to read.
-        relu: carried out in place of every ReLU and ReLU6; given the activation's input.
+        relu: carried out in place of every ReLU of whatever name; given the activation's input.
         edits: layer name -> what to make of its output before the next layer sees it.
 
     Returns:
@@ -149,13 +166,14 @@ class _Interpreter(fx.Interpreter):
     def __init__(self, traced: Traced, relu: Edit | None, edits: Mapping[fx.Node, Edit], wanted: set[fx.Node]) -> None:
         super().__init__(traced.module)
         self.extra_traceback = False
+        self._operations = traced.operations
         self.outputs: dict[fx.Node, Tensor] = {}
         self._relu = relu
         self._edits = edits
         self._wanted = wanted
 
     def run_node(self, n: fx.Node) -> Any:
-        if self._relu is not None and is_relu(n, self.module):
+        if self._relu is not None and self._operations[n].gate is not None:
             (argument, *_), _ = self.fetch_args_kwargs_from_env(n)
             result = self._relu(argument)
         else:
@@ -167,14 +185,7 @@ class _Interpreter(fx.Interpreter):
         return result
 
 
-def is_relu(node: fx.Node, module: nn.Module) -> bool:
-    """Whether an operation is a ReLU or ReLU6, as a layer, a function or a method."""
-    if node.op == "call_module":
-        return isinstance(module.get_submodule(str(node.target)), _RELU_MODULES)
-    return node.target in _RELU_FUNCTIONS if node.op == "call_function" else node.target == "relu"
-
-
-def _fold(traced: Traced) -> Traced:
+def _fold(traced: Traced) -> tuple[fx.GraphModule, dict[fx.Node, str]]:
     """Fold every batch norm that alone reads a convolution into it; lay convolution weights channels last."""
     layers = dict(traced.module.named_modules())
     replaced: dict[str, nn.Module] = {}
@@ -197,8 +208,8 @@ def _fold(traced: Traced) -> Traced:
             replaced[name] = _channels_last(replaced.get(name, layer))
     used = {str(node.target) for node in graph.nodes if node.op in ("call_module", "get_attr")}
     root = {name: replaced.get(name, layers.get(name)) for name in used if name in layers}
-    tensors = {name: _attribute(traced.module, name) for name in used if name not in layers}
-    return Traced(fx.GraphModule({**root, **tensors}, graph), names)
+    tensors = {name: attribute(traced.module, name) for name in used if name not in layers}
+    return fx.GraphModule({**root, **tensors}, graph), names
 
 
 def _folded_into(node: fx.Node, layers: Mapping[str, nn.Module]) -> fx.Node | None:
@@ -222,7 +233,8 @@ def _channels_last(layer: nn.Module) -> nn.Module:
     return twin
 
 
-def _attribute(module: nn.Module, name: str) -> Any:
+def attribute(module: nn.Module, name: str) -> Any:
+    """The parameter, buffer or layer of a dotted name."""
     value: Any = module
     for part in name.split("."):
         value = getattr(value, part)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -19,7 +18,8 @@ from convis_core.engines import incremental
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
 from convis_core.network.baselines import baseline
-from convis_core.network.predict import check_picture, check_target
+from convis_core.network.checks import check_picture, check_target
+from convis_core.network.memo import once
 from convis_core.occlusion.order import Chunk, Crew, grid, interlaced, portions
 from convis_core.results import OcclusionCost, OcclusionMap, OcclusionSpec
 from convis_core.runtime import lanes
@@ -138,7 +138,7 @@ def estimate(model: LoadedModel, spec: OcclusionSpec) -> OcclusionCost:
     network = incremental.program(model)
     windows = len(starts) ** 2
     work = incremental.expected(network, (spec.window, spec.window), starts, starts)
-    pace = _paces.get(model) or lanes.run(incremental.measured_pace)
+    pace = _remembered(model).pace or lanes.run(incremental.measured_pace)
     full = windows * incremental.multiply_adds(network)
     return OcclusionCost(windows, work.multiply_adds, full, work.seconds * pace / lane_count())
 
@@ -170,14 +170,25 @@ class _Scores(NamedTuple):
 
 
 _lock = threading.Lock()
-_bases: WeakKeyDictionary[LoadedModel, Kept[incremental.Base]] = WeakKeyDictionary()
-_paces: WeakKeyDictionary[LoadedModel, float] = WeakKeyDictionary()
+
+
+class _Remembered:
+    """What one network's maps leave behind for the next: its last pictures' bases, and its pace on this machine."""
+
+    def __init__(self) -> None:
+        self.bases: Kept[incremental.Base] = Kept(_BASES_BYTES)
+        self.pace: float | None = None
+
+
+@once
+def _remembered(_model: LoadedModel) -> _Remembered:
+    return _Remembered()
 
 
 def _maps(task: _Task, starts: NDArray[np.int64], resume: OcclusionMap | None) -> Iterator[OcclusionMap]:
-    known = _remembered(task)
+    known = _base(task)
     filling = fill_picture(task.model, task.x, task.spec)
-    network, workers = known.program, lane_count()
+    network, workers, remembered = known.program, lane_count(), _remembered(task.model)
     stop = threading.Event()
     latest = _empty(task, known, starts) if resume is None else resume
     if latest.baseline_logit != float(known.logits[task.target]):
@@ -195,7 +206,7 @@ def _maps(task: _Task, starts: NDArray[np.int64], resume: OcclusionMap | None) -
         try:
             for scores in results:
                 latest = _with(latest, scores)
-                _paces[task.model] = _smoothed(_paces.get(task.model), scores.pace)
+                remembered.pace = _smoothed(remembered.pace, scores.pace)
                 if latest.done >= first:
                     yield latest
         finally:
@@ -274,14 +285,14 @@ def _patches(filling: Tensor, tops: NDArray[np.int64], lefts: NDArray[np.int64],
     return torch.cat([filling[:, :, top : top + window, left : left + window] for top, left in corners])
 
 
-def _remembered(task: _Task) -> incremental.Base:
+def _base(task: _Task) -> incremental.Base:
     """The picture's base, computed unless it is one of the last that this network has seen."""
     picture = hashlib.sha256(task.x.cpu().numpy().tobytes()).digest()
     with _lock:
-        kept = _bases.setdefault(task.model, Kept(_BASES_BYTES))
-        known = kept.get(picture)
+        bases = _remembered(task.model).bases
+        known = bases.get(picture)
     if known is None:
         known = lanes.run(partial(incremental.prepare, task.model, task.x))
         with _lock:
-            kept.add(picture, known, known.nbytes)
+            bases.add(picture, known, known.nbytes)
     return known

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from convis_core import models
-from convis_core.attribution.methods.chunks import logit_gradients
-from convis_core.engines.input_gradients import in_two, lean
+from convis_core.attribution.chunks import logit_gradients
+from convis_core.engines.input_gradients import gradient_network, in_two_parts
 from convis_core.engines.input_gradients.blocks import FUSES, Block, Pool, fused, in_steps, padding_inside
 from convis_core.models import LoadedModel
+from convis_core.network.operations import Gate
 
 
 class Odd(nn.Module):
@@ -75,9 +76,12 @@ def test_of_a_network_with_every_oddity(count):
         model.module.norm.running_var.uniform_(0.5, 2)
     exact = in_double_precision(model)
     agree(exact, torch.rand(count, 3, 24, 24, dtype=torch.float64), 2)
-    kinds = [type(layer).__name__ for layer in lean(exact).children()]
+    kinds = [type(layer).__name__ for layer in gradient_network(exact).children()]
     assert kinds.count("Block") == 7, "stem, twice (in two places), grouped, cropped, strided, last"
-    assert [layer.ceiling for layer in lean(exact).children() if isinstance(layer, Pool)] in ([None, inf], [inf, None])
+    assert [layer.gate for layer in gradient_network(exact).children() if isinstance(layer, Pool)] in (
+        [None, Gate(0.0, inf)],
+        [Gate(0.0, inf), None],
+    )
     assert kinds.count("Conv2d") == 2, "the reflecting one and the one with its padding in words"
     assert kinds.count("ZeroPad2d") == 1, "the negative one; the other went into the kernel behind it"
 
@@ -85,16 +89,16 @@ def test_of_a_network_with_every_oddity(count):
 @pytest.mark.skipif(not FUSES, reason="this build of PyTorch has no fused convolutions")
 def test_fused_and_stepwise_convolutions_agree(lite0):
     """The fused operations know single precision only, where the tests above cannot follow."""
-    blocks = [block for block in lean(lite0).children() if isinstance(block, Block)]
+    blocks = [block for block in gradient_network(lite0).children() if isinstance(block, Block)]
     generator = torch.Generator().manual_seed(5)
     for block in (*blocks[:4], *blocks[-2:]):
         inputs = block.weight.shape[1] * block.groups
         x = torch.randn(2, inputs, 14, 14, generator=generator).contiguous(memory_format=torch.channels_last)
         steps = in_steps(x, block)
         assert torch.allclose(fused(x, block), steps, rtol=1e-4, atol=1e-5 * float(steps.abs().max()))
-    assert {block.ceiling for block in blocks} == {None, 6.0}
+    assert {block.gate for block in blocks} == {None, Gate(0.0, 6.0)}
     simple = models.wrap(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2)), input_size=8)
-    rectified = next(block for block in lean(simple).children() if isinstance(block, Block))
+    rectified = next(block for block in gradient_network(simple).children() if isinstance(block, Block))
     x = torch.randn(2, 3, 8, 8, generator=generator).contiguous(memory_format=torch.channels_last)
     assert torch.allclose(fused(x, rectified), in_steps(x, rectified), atol=1e-5)
 
@@ -113,7 +117,7 @@ def test_of_every_network_of_the_registry(model_id):
 @pytest.mark.parametrize(("model_id", "size"), [("vgg16", 28), ("vgg16", 14), ("resnet18", 7), ("googlenet", 28)])
 def test_with_fewer_multiplications_values_and_gradients_are_the_same(model_id, size):
     """Large 3x3 convolutions are computed otherwise, and only in single precision, where the tests above do not go."""
-    blocks = [block for block in lean(models.load(model_id, weights="random")).children() if isinstance(block, Block)]
+    blocks = [block for block in gradient_network(models.load(model_id, weights="random")).children() if isinstance(block, Block)]
     generator = torch.Generator().manual_seed(4)
     found = 0
     for block in blocks:
@@ -129,10 +133,10 @@ def test_with_fewer_multiplications_values_and_gradients_are_the_same(model_id, 
         values = functional.conv2d(exact, block.weight.double(), block.bias.double(), padding=block.padding)
         # The block's own outputs say where it was cut off, or one that rounding pushes over zero would be counted;
         # where a max pooling says it, nothing is cut off here.
-        passed = values if block.ceiling is None or block.forgets else values * (y > 0)
+        passed = values if block.gate is None or block.forgets else values * (y > 0)
         (expected,) = torch.autograd.grad(passed, exact, behind.double())
         y, values = y.detach(), values.detach()
-        clamped = values if block.ceiling is None else values.clamp(min=0)
+        clamped = values if block.gate is None else values.clamp(min=0)
         assert float((y - clamped).abs().max()) <= 1e-5 * float(clamped.abs().max())
         assert float((gradient - expected).abs().max()) <= 1e-5 * float(expected.abs().max())
     assert found
@@ -144,10 +148,10 @@ def test_the_two_parts_are_the_whole(numbers, handed_on):
     torch.manual_seed(0)
     layers = [nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 9, 3), nn.ReLU(), nn.Flatten()]
     model = models.wrap(nn.Sequential(*layers, nn.Linear(729, 5)), input_size=24)
-    first, second = in_two(model, numbers)
+    first, second = in_two_parts(model, numbers)
     x = torch.rand(2, 3, 24, 24).contiguous(memory_format=torch.channels_last)
     assert first(x)[0].numel() == handed_on
-    assert torch.allclose(second(first(x)), lean(model)(x), atol=1e-6)
+    assert torch.allclose(second(first(x)), gradient_network(model)(x), atol=1e-6)
 
 
 def test_the_network_itself_is_not_touched(lite0, chelsea):
@@ -155,7 +159,7 @@ def test_the_network_itself_is_not_touched(lite0, chelsea):
     logit_gradients(lite0, chelsea.expand(2, -1, -1, -1), 3)
     after = lite0.module.state_dict()
     assert all(after[name]._version == version and torch.equal(after[name], value) for name, version, value in before)
-    assert lean(lite0) is lean(lite0)
+    assert gradient_network(lite0) is gradient_network(lite0)
 
 
 @given(st.tuples(*[st.integers(0, 4)] * 4), st.integers(1, 4), st.integers(1, 3))

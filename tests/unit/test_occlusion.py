@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from convis_core import models, occlusion
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
+from convis_core.occlusion import maps
 from convis_core.occlusion import order as occlusion_order
 from convis_core.results import OcclusionMap, OcclusionSpec
 
@@ -64,7 +65,7 @@ def test_the_interlacing_does_not_change_the_bits(model, x, whole, order, monkey
         "backwards": [np.stack(places[::-1])],
         "one by one": [place[None] for place in places],
     }
-    monkeypatch.setattr(occlusion, "interlaced", lambda count: levels[order])
+    monkeypatch.setattr(maps, "interlaced", lambda count: levels[order])
     assert len(whole.tops) == 13 and same(last(model, x), whole)
 
 
@@ -73,7 +74,7 @@ def test_the_portions_do_not_change_the_bits(model, x, whole, batch, seconds, me
     monkeypatch.setattr(occlusion_order, "_BATCH", batch)
     monkeypatch.setattr(occlusion_order, "_SHORTEST", seconds)
     monkeypatch.setattr(occlusion_order, "_LONGEST", seconds)
-    monkeypatch.setattr(occlusion, "ACTIVATION_BYTES", memory)
+    monkeypatch.setattr(maps, "ACTIVATION_BYTES", memory)
     assert same(last(model, x), whole)
 
 
@@ -85,9 +86,9 @@ def test_a_stopped_map_goes_on_where_it_stood(model, x, whole, monkeypatch):
     stopped = next(frame for frame in frames if frame.done > 60)
     frames.close()
     computed = []
-    score = occlusion._score
+    score = maps._score
     monkeypatch.setattr(
-        occlusion, "_score", lambda *arguments: computed.append(len(arguments[-1].rows)) or score(*arguments)
+        maps, "_score", lambda *arguments: computed.append(len(arguments[-1].rows)) or score(*arguments)
     )
     continued = list(occlusion.occlusion(model, x, TARGET, SPEC, resume=stopped))
     assert same(continued[-1], whole) and continued[-1].done == whole.total == 169

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from convis_core import models
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.network import forward, operations, receptive, trace
+from convis_core.network import forward, receptive, trace
+from convis_core.network.shapes import grid
 from convis_core.results.architecture import Box, ReceptiveField
 
 SIDE = 23
@@ -66,7 +67,7 @@ def touched(model: LoadedModel, layer: str, row: int, column: int) -> Box:
 def cells(model: LoadedModel, layer: str) -> list[tuple[int, int]]:
     """Corners, the middle, and one beside the border."""
     node = trace(model).node(layer)
-    rows, columns = operations.grid(operations.shapes(model)[node])
+    rows, columns = grid(trace(model).shapes[node])
     down = {0, min(1, rows - 1), rows // 2, rows - 1}
     return [(row, column) for row in down for column in {0, columns // 2, columns - 1}]
 
@@ -125,7 +126,7 @@ def test_boxes_through_chains_are_what_the_gradient_touches(
     side = 10 + accumulated([(dilation * (kernel - 1) + 1, stride) for kernel, stride, _, dilation in geometry])
     model = straight(*layers, side=side)
     last = str(len(layers) - 1)
-    rows, columns = operations.grid(operations.shapes(model)[trace(model).node(last)])
+    rows, columns = grid(trace(model).shapes[trace(model).node(last)])
     row, column = round(where[0] * (rows - 1)), round(where[1] * (columns - 1))
     theirs = touched(model, last, row, column)
     ours = receptive.box(model, last, row, column)

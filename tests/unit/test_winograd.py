@@ -1,5 +1,6 @@
 """Winograd's convolution against torch's, in both directions, and against itself on crops."""
 
+import math
 from functools import partial
 
 import pytest
@@ -11,6 +12,7 @@ from convis_core import models
 from convis_core.engines import incremental, winograd
 from convis_core.engines.incremental.kernels import channels_last
 from convis_core.engines.incremental.regions import Slide
+from convis_core.network.operations import Gate
 from convis_core.runtime import lanes
 
 TILES = [2, 4]
@@ -52,13 +54,13 @@ def test_the_way_back_is_the_gradient_by_the_input(tile: int, padding: tuple[int
 
 
 @pytest.mark.parametrize("tile", TILES)
-@pytest.mark.parametrize("bounds", [(0.0, None), (0.0, 6.0)])
-def test_it_activates_and_needs_no_bias(tile: int, bounds: tuple[float, float | None]):
+@pytest.mark.parametrize("gate", [Gate(0.0, math.inf), Gate(0.0, 6.0)])
+def test_it_activates_and_needs_no_bias(tile: int, gate: Gate):
     weight, _ = made(16, 16)
     x = 5 * torch.randn(2, 16, 8, 8, generator=torch.Generator().manual_seed(1))
-    expected = functional.conv2d(x, weight).clamp(*bounds)
+    expected = functional.conv2d(x, weight).clamp(gate.low, gate.high)
     assert 0 < float((expected == 0).float().mean()) < 1
-    found = winograd.convolve(channels_last(x), winograd.transformed(weight, tile), (0, 0), None, bounds)
+    found = winograd.convolve(channels_last(x), winograd.transformed(weight, tile), (0, 0), None, gate)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 

@@ -15,7 +15,7 @@ from convis_core.engines.incremental.program import Placed, Program, program
 from convis_core.engines.incremental.steps import Kind
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.network.predict import check_picture
+from convis_core.network.checks import check_picture
 from convis_core.runtime.memory import Scratch
 
 _scratch = Scratch()

@@ -13,21 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from convis_core.engines import onednn
 from convis_core.engines.winograd import FEWEST_ROWS
+from convis_core.network.operations import Gate
 from convis_core.runtime.memory import Scratch
 
 _RIVAL_BLOCK = 48  # channels that oneDNN may take at once instead of 64
 
 Pair = tuple[int, int]
 Starts = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Activation:
-    """An activation that a convolution can apply to its own output: clamp to [low, high], high None for ReLU."""
-
-    low: float
-    high: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,9 +87,9 @@ def lay(crop: Tensor, onto: Tensor, down: Starts, right: Starts) -> None:
 
 
 def convolution(
-    weight: Tensor, bias: Tensor | None, geometry: tuple[Pair, Pair, int], activation: Activation | None
+    weight: Tensor, bias: Tensor | None, geometry: tuple[Pair, Pair, int], gate: Gate | None
 ) -> Callable[[Tensor, Pair], Tensor]:
-    """A convolution and the activation behind it as a function of the input and of its zero padding.
+    """A convolution and the ReLU behind it as a function of the input and of its zero padding.
 
     With oneDNN the weights are brought into its own order once, not at every call. What matters as much: over
     such weights it carries out every size of input by the same sequence of operations, so that an output has
@@ -105,47 +99,41 @@ def convolution(
         weight: [O, I / groups, kh, kw].
         bias: [O], or None.
         geometry: stride, dilation, groups.
-        activation: what follows, or None.
+        gate: the bounds of the ReLU, or None.
     """
     stride, dilation, groups = geometry
-    if not packs(weight):
-        return _plain_convolution(weight, bias, geometry, activation)
+    if not onednn.suits(weight):
+        return _plain_convolution(weight, bias, geometry, gate)
     if groups == 1 and tuple(weight.shape[2:]) == (1, 1):
-        return _pixel_by_pixel(weight, bias, stride, activation)
+        return _pixel_by_pixel(weight, bias, stride, gate)
     if groups == 1 and weight.shape[0] % _RIVAL_BLOCK == 0:
-        return _unpacked_convolution(weight, bias, geometry, activation)
-    packed = torch.ops.mkldnn._reorder_convolution_weight(
-        weight, [0, 0], list(stride), list(dilation), groups, _typical_input(weight, groups, stride)
-    )
-    call = torch.ops.mkldnn._convolution_pointwise.default
-    step, spread, fused = list(stride), list(dilation), _fused(activation)
+        return _unpacked_convolution(weight, bias, geometry, gate)
+    packed = onednn.reordered(weight, stride, dilation, groups, _typical_input(weight, groups, stride))
 
     def packed_convolution(x: Tensor, padding: Pair) -> Tensor:
-        y: Tensor = call(x, packed, bias, list(padding), step, spread, groups, *fused, "")
-        return y
+        return onednn.convolution(x, packed, bias, (stride, padding, dilation, groups), gate)
 
     return packed_convolution
 
 
 def _unpacked_convolution(
-    weight: Tensor, bias: Tensor | None, geometry: tuple[Pair, Pair, int], activation: Activation | None
+    weight: Tensor, bias: Tensor | None, geometry: tuple[Pair, Pair, int], gate: Gate | None
 ) -> Callable[[Tensor, Pair], Tensor]:
     # Where the channels can be cut into blocks of 48 as well as of 64, oneDNN takes now the one and now the other,
     # and needs ten times as long where it finds the weights cut the other way. Cutting them anew at every call, as
     # torch does by itself, costs a twentieth.
     stride, dilation, groups = geometry
-    call = torch.ops.aten.mkldnn_convolution.default
-    ordered, step, spread = channels_last(weight), list(stride), list(dilation)
+    ordered = channels_last(weight)
 
     def unpacked_convolution(x: Tensor, padding: Pair) -> Tensor:
-        y: Tensor = call(x, ordered, bias, list(padding), step, spread, groups)
-        return y if activation is None else y.clamp_(activation.low, activation.high)
+        y = onednn.plain_convolution(x, ordered, bias, (stride, padding, dilation, groups))
+        return y if gate is None else gate.clamp_(y)
 
     return unpacked_convolution
 
 
 def _pixel_by_pixel(
-    weight: Tensor, bias: Tensor | None, stride: Pair, activation: Activation | None
+    weight: Tensor, bias: Tensor | None, stride: Pair, gate: Gate | None
 ) -> Callable[[Tensor, Pair], Tensor]:
     # oneDNN writes a program for every number of pixels it meets: half a millisecond and half a megabyte each time.
     # MKL's matrix product has one for all, and sums alike for any number of rows from FEWEST_ROWS on.
@@ -157,21 +145,21 @@ def _pixel_by_pixel(
         pixels = seen.view(-1, seen.shape[3])
         missing = max(0, FEWEST_ROWS - len(pixels))
         y = functional.linear(functional.pad(pixels, (0, 0, 0, missing)) if missing else pixels, matrix, bias)
-        if activation is not None:
-            y.clamp_(activation.low, activation.high)
+        if gate is not None:
+            gate.clamp_(y)
         return y[: len(pixels)].view(*seen.shape[:3], -1).permute(0, 3, 1, 2)
 
     return matrix_product
 
 
 def _plain_convolution(
-    weight: Tensor, bias: Tensor | None, geometry: tuple[Pair, Pair, int], activation: Activation | None
+    weight: Tensor, bias: Tensor | None, geometry: tuple[Pair, Pair, int], gate: Gate | None
 ) -> Callable[[Tensor, Pair], Tensor]:
     stride, dilation, groups = geometry
 
     def plain_convolution(x: Tensor, padding: Pair) -> Tensor:
         y = functional.conv2d(x, weight, bias, stride, padding, dilation, groups)
-        return y if activation is None else y.clamp_(activation.low, activation.high)
+        return y if gate is None else gate.clamp_(y)
 
     return plain_convolution
 
@@ -182,35 +170,19 @@ def linear(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
     From two rows on, oneDNN sums in one order whatever their number. With the classifiers of VGG16 and AlexNet it
     is also the faster one: few rows, and weights that are read once.
     """
-    if not packs(weight):
+    if not onednn.suits(weight):
         return lambda x: functional.linear(x, weight, bias)
-    call = torch.ops.mkldnn._linear_pointwise.default
 
     def steady_linear(x: Tensor) -> Tensor:
         if x.dim() != 2 or len(x) == 0:
             return functional.linear(x, weight, bias)
         rows = x if len(x) > 1 else x.expand(2, -1)
-        y: Tensor = call(rows.contiguous(), weight, bias, "none", [], "")
-        return y[: len(x)]
+        return onednn.linear(rows.contiguous(), weight, bias)[: len(x)]
 
     return steady_linear
-
-
-def packs(weight: Tensor) -> bool:
-    """Whether the libraries beneath torch that these functions rely on will compute with such weights."""
-    known = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-    return known and weight.device.type == "cpu" and weight.dtype == torch.float32
 
 
 def _typical_input(weight: Tensor, groups: int, stride: Pair) -> list[int]:
     """A batch of crops of a common size, for which oneDNN shall choose the order of the weights."""
     side = [(14 - 1) * step + kernel for step, kernel in zip(stride, weight.shape[2:], strict=True)]
     return [8, weight.shape[1] * groups, *side]
-
-
-def _fused(activation: Activation | None) -> tuple[str, list[float]]:
-    if activation is None:
-        return "none", []
-    if activation == Activation(0.0, None):
-        return "relu", []
-    return "hardtanh", [activation.low, float("inf") if activation.high is None else activation.high]

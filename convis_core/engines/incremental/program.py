@@ -1,10 +1,8 @@
 """The traced network as a list of steps that the engine can carry out on crops or on whole maps."""
 
 import math
-import threading
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -15,13 +13,15 @@ from convis_core.engines.incremental import steps as stepwise
 from convis_core.engines.incremental.regions import Spans
 from convis_core.engines.incremental.steps import Kind, Step
 from convis_core.models import LoadedModel
-from convis_core.network import fast, operations
-from convis_core.network.operations import Operation
+from convis_core.network import Traced, fast, operations
+from convis_core.network.axes import MAP
+from convis_core.network.memo import once
+from convis_core.network.operations import Operation, Region
+from convis_core.network.trace import attribute
 from convis_core.results.architecture import Padding
 
 Shape: TypeAlias = tuple[int, ...]
-Sizes: TypeAlias = dict[fx.Node, torch.Size | None]
-Pair: TypeAlias = tuple[torch.Size, torch.Size]
+Pair: TypeAlias = tuple[Shape, Shape]
 Margins: TypeAlias = dict[tuple[int, float], tuple[int, int, int, int]]
 
 
@@ -71,17 +71,11 @@ class Program:
     margins: Margins
 
 
-_lock = threading.Lock()
-_programs: WeakKeyDictionary[LoadedModel, Program] = WeakKeyDictionary()
-
-
+@once
 def program(model: LoadedModel) -> Program:
     """The model's program; made once per model and shared."""
-    with _lock:
-        if model not in _programs:
-            with torch.no_grad():
-                _programs[model] = _compile(model)
-        return _programs[model]
+    with torch.no_grad():
+        return _compile(model)
 
 
 def spans(network: Program, axis: int, positions: NDArray[np.int64], window: int) -> list[Spans | None]:
@@ -123,9 +117,7 @@ def _union(parts: list[Spans]) -> Spans:
 
 
 def _compile(model: LoadedModel) -> Program:
-    traced = fast(model).module
-    sizes = _sizes(traced, model)
-    placed = _one_step(model, sizes) if _entangled(traced, sizes) else _Compiler(traced, sizes).steps()
+    placed = _Compiler(fast(model)).steps()
     uses = [[later for later, reader in enumerate(placed) if index in reader.inputs] for index in range(len(placed))]
     steps = [replace(one, uses=tuple(readers)) for one, readers in zip(placed, uses, strict=True)]
     tail = _tail(steps)
@@ -134,66 +126,17 @@ def _compile(model: LoadedModel) -> Program:
     return Program(tuple(steps), tail, crossing or (len(steps) - 1,), _margins(steps))
 
 
-def _sizes(traced: fx.GraphModule, model: LoadedModel) -> Sizes:
-    """Shapes of all outputs; with an empty batch, which costs nothing, where the network accepts one."""
-    side = model.input_size
-    try:
-        return _Shapes(traced).of(torch.empty(0, 3, side, side, device=model.device))
-    except RuntimeError:  # some reshapings refuse an empty batch
-        return _Shapes(traced).of(torch.zeros(1, 3, side, side, device=model.device))
-
-
-def _known(sizes: Sizes) -> operations.Shapes:
-    return {node: tuple(size) for node, size in sizes.items() if size is not None}
-
-
-class _Shapes(fx.Interpreter):
-    """Notes the shape of every value; torch.fx asks for a subclass here."""
-
-    def of(self, x: Tensor) -> Sizes:
-        self.found: Sizes = {}
-        self.run(x)
-        return self.found
-
-    def run_node(self, n: fx.Node) -> Any:
-        result = super().run_node(n)
-        self.found[n] = result.shape if isinstance(result, Tensor) else None
-        return result.contiguous() if isinstance(result, Tensor) else result
-
-
-def _entangled(traced: fx.GraphModule, sizes: Sizes) -> bool:
-    """Whether an operation writes into a value that something else may read as well."""
-    for node in traced.graph.nodes:
-        if stepwise.mutates(node):
-            written = node.all_input_nodes[0]
-            operation = operations.read(written, traced, _known(sizes))
-            fresh = written.op == "call_module" or operation.kind in operations.CELLWISE
-            if len(written.users) > 1 or not fresh:
-                return True
-    return False
-
-
-def _one_step(model: LoadedModel, sizes: Sizes) -> list[Placed]:
-    """A network that is always computed as a whole."""
-    side = model.input_size
-    call = model.module.__call__
-    network = stepwise.whole(call, scratch=sum(math.prod(size[1:]) for size in _known(sizes).values()))
-    pixels = Placed("pixels", Step(Kind.INPUT, _same, _same), (), (3, side, side), spatial=True)
-    return [pixels, Placed("network", network, (0,), (len(model.categories),), spatial=False)]
-
-
 class _Compiler:
     """Turns nodes into steps, one by one; it lives as long as that takes."""
 
-    def __init__(self, traced: fx.GraphModule, sizes: Sizes) -> None:
+    def __init__(self, traced: Traced) -> None:
         self._traced = traced
-        self._sizes = sizes
         self._placed: list[Placed] = []
         self._index: dict[fx.Node, int] = {}
 
     def steps(self) -> list[Placed]:
         """The steps in order; the last one gives the logits."""
-        for node in self._traced.graph.nodes:
+        for node in self._traced.module.graph.nodes:
             if node.op == "output":
                 logits = self._index[node.args[0]]
                 if logits != len(self._placed) - 1:
@@ -212,21 +155,17 @@ class _Compiler:
         if node.op == "placeholder":
             return self._place(node.name, Step(Kind.INPUT, _same, _same), (), shape)
         if node.op == "get_attr":
-            value: Any = self._traced
-            for part in str(node.target).split("."):
-                value = getattr(value, part)
-            return self._constant(node.name, value)
-        layer = self._layer(node)
+            return self._constant(node.name, attribute(self._traced.module, str(node.target)))
+        layer, operation = self._traced.layer(node), self._traced.operations[node]
         inputs = tuple(self._index[before] for before in node.all_input_nodes)
         call = stepwise.generic(node, layer)
         if all(self._placed[index].step.kind is Kind.CONSTANT for index in inputs):
             return self._constant(node.name, call(*[self._placed[index].value for index in inputs]))
-        if stepwise.reads_no_values(node):
+        if operation.region is Region.NONE:
             return self._place(node.name, Step(Kind.SHAPE, call, call), inputs, None)
         if len(inputs) == 1:
             return self._add_single(node, layer, inputs[0])
-        operation = operations.read(node, self._traced, _known(self._sizes))
-        if stepwise.is_merge(node, operation) and shape is not None and len(shape) == 3:
+        if stepwise.is_merge(operation) and self._is_map(node) and shape is not None:
             operands = [self._as_map(index, shape, operation) for index in inputs]
             if None not in operands:
                 maps = tuple(index for index in operands if index is not None)
@@ -234,24 +173,24 @@ class _Compiler:
         return self._place(node.name, stepwise.whole(call), inputs, shape)
 
     def _add_single(self, node: fx.Node, layer: nn.Module | None, source: int) -> int:
-        before, after = self._sizes[node.all_input_nodes[0]], self._sizes[node]
+        shapes, operation = self._traced.shapes, self._traced.operations[node]
+        before, after = shapes.get(node.all_input_nodes[0]), shapes.get(node)
         call = stepwise.generic(node, layer)
         if before is None or after is None:
             return self._place(node.name, stepwise.whole(call), (source,), self._shape(node))
-        operation = operations.read(node, self._traced, _known(self._sizes))
         if stepwise.is_identity(operation, (before, after)):
             return source
         if self._convolution_pads(node, layer, operation):
             return source
         step = None
-        if len(before) == len(after) == 4:
+        if self._is_map(node) and self._is_map(node.all_input_nodes[0]):
             if operation.kind == operations.AVERAGE_POOL and self._placed[source].spatial:
                 return self._average(node, layer, operation, source)
             step = self._convolution(node, layer, operation, (before, after))
             step = step or stepwise.map_step(node, layer, operation, (before, after))
         step = step or stepwise.linear(layer, before) or stepwise.whole(call)
         if step.kind is not Kind.WHOLE and not self._placed[source].spatial:
-            per_picture = step.multiply_adds * after[2:].numel()
+            per_picture = step.multiply_adds * math.prod(after[2:])
             step = Step(Kind.WHOLE, step.whole, step.whole, multiply_adds=per_picture)
         return self._place(node.name, step, (source,), self._shape(node))
 
@@ -260,26 +199,26 @@ class _Compiler:
         follower = next(iter(node.users)) if len(node.users) == 1 else None
         if follower is None or not stepwise.pads_with_zeros(node, layer, operation):
             return False
-        read = operations.read(follower, self._traced, _known(self._sizes))
-        return read.kind == operations.CONVOLUTION and isinstance(self._layer(follower), nn.Conv2d)
+        read = self._traced.operations[follower]
+        return read.kind == operations.CONVOLUTION and isinstance(self._traced.layer(follower), nn.Conv2d)
 
     def _convolution(self, node: fx.Node, layer: nn.Module | None, operation: Operation, sizes: Pair) -> Step | None:
-        """The convolution, together with the activation behind it if nobody else reads what is between them."""
+        """The convolution, together with the ReLU behind it if nobody else reads what is between them."""
         follower = next(iter(node.users)) if len(node.users) == 1 else None
-        fused = None if follower is None else stepwise.activation(follower, self._layer(follower))
+        gate = None if follower is None else self._traced.operations[follower].gate
         padding = node.all_input_nodes[0]
         if padding.op != "placeholder" and self._convolution_pads(*self._read(padding)):
-            before = self._sizes[padding.all_input_nodes[0]]
+            before = self._traced.shapes.get(padding.all_input_nodes[0])
             margins = [sum(pair) for pair in zip(operation.padding, self._read(padding)[2].padding, strict=True)]
             operation = replace(operation, padding=Padding(*margins))
             sizes = sizes if before is None else (before, sizes[1])
-        step = stepwise.convolution(layer, operation, sizes, fused)
-        if step is not None and fused is not None and follower is not None:
+        step = stepwise.convolution(layer, operation, sizes, gate)
+        if step is not None and gate is not None and follower is not None:
             self._index[follower] = len(self._placed)
         return step
 
     def _average(self, node: fx.Node, layer: nn.Module | None, operation: Operation, source: int) -> int:
-        before, after = self._sizes[node.all_input_nodes[0]], self._sizes[node]
+        before, after = self._traced.shapes.get(node.all_input_nodes[0]), self._traced.shapes.get(node)
         if before is None or after is None:
             raise TypeError(f"The pooling {node.name} has no map.")
         shape = tuple(after[1:])
@@ -307,14 +246,14 @@ class _Compiler:
             return None
 
     def _read(self, node: fx.Node) -> tuple[fx.Node, nn.Module | None, Operation]:
-        return node, self._layer(node), operations.read(node, self._traced, _known(self._sizes))
+        return node, self._traced.layer(node), self._traced.operations[node]
 
-    def _layer(self, node: fx.Node) -> nn.Module | None:
-        return self._traced.get_submodule(str(node.target)) if node.op == "call_module" else None
+    def _is_map(self, node: fx.Node) -> bool:
+        return self._traced.axes.get(node) == MAP and len(self._traced.shapes.get(node, ())) == 4
 
     def _shape(self, node: fx.Node) -> Shape | None:
-        size = self._sizes[node]
-        return None if size is None else tuple(size[1:])
+        shape = self._traced.shapes.get(node)
+        return None if shape is None else shape[1:]
 
 
 def _tail(steps: list[Placed]) -> int:

@@ -1,6 +1,6 @@
 """What each operation of a traced network is to the engine: how regions pass through it, and how to carry it out."""
 
-import operator
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from convis_core.engines import winograd
+from convis_core.engines import onednn, winograd
 from convis_core.engines.incremental import kernels
-from convis_core.engines.incremental.kernels import Activation, Pair
+from convis_core.engines.incremental.kernels import Pair
 from convis_core.engines.incremental.regions import Slide
 from convis_core.network import operations
-from convis_core.network.operations import Operation
+from convis_core.network.operations import Gate, Operation, Region
+from convis_core.results.architecture import Shape
 
 
 class Kind(Enum):
@@ -64,96 +65,23 @@ class Step:
 
 _SMALL_MAP = 8  # positions along one axis
 
-Sizes = tuple[torch.Size, torch.Size]
+Sizes = tuple[Shape, Shape]
 """Shapes of an operation's input and output."""
 
-_POINTWISE_LAYERS = (
-    nn.Softmax2d,
-    nn.SELU,
-    nn.CELU,
-    nn.LogSigmoid,
-    nn.Tanhshrink,
-    nn.Hardshrink,
-    nn.Softshrink,
-    nn.Softsign,
-    nn.Threshold,
-)
-_POINTWISE_NAMES = frozenset(
-    {
-        "relu6",
-        "hardtanh",
-        "elu",
-        "selu",
-        "celu",
-        "mish",
-        "logsigmoid",
-        "softplus",
-        "softsign",
-        "threshold",
-        "abs",
-        "neg",
-        "exp",
-        "log",
-        "log1p",
-        "expm1",
-        "sqrt",
-        "rsqrt",
-        "square",
-        "reciprocal",
-        "sin",
-        "cos",
-        "erf",
-        "floor",
-        "ceil",
-        "round",
-        "sign",
-        "clip",
-        "clamp_min",
-        "clamp_max",
-        "pow",
-        "rsub",
-    }
-)
-_IN_PLACE = {
-    operator.iadd: operator.add,
-    operator.isub: operator.sub,
-    operator.imul: operator.mul,
-    operator.itruediv: operator.truediv,
-}
-_HOMES = ("torch", "torch.nn.functional", "torch._C._nn", "_operator")
 _MERGES = (operations.ADD, operations.CONCAT, operations.ARITHMETIC)
 
 
-def called(node: fx.Node) -> str:
-    """Name of the function or method that a node calls, if it is one of torch's or Python's; else empty."""
-    if node.op == "call_method":
-        return str(node.target)
-    if node.op != "call_function" or getattr(node.target, "__module__", None) not in _HOMES:
-        return ""
-    return str(getattr(node.target, "__name__", ""))
-
-
-def mutates(node: fx.Node) -> bool:
-    """Whether an operation writes into its first argument."""
-    name = called(node)
-    return (name.endswith("_") and not name.endswith("__")) or node.target in _IN_PLACE or "out" in node.kwargs
-
-
 def generic(node: fx.Node, layer: nn.Module | None) -> Callable[..., Any]:
-    """The operation as a function of the values of its input nodes, never in place."""
-    inputs = node.all_input_nodes
-    target: Any = _IN_PLACE.get(node.target, node.target)  # type: ignore[arg-type]
-    spoils = mutates(node) and target is node.target
+    """The operation as a function of the values of its input nodes."""
+    inputs, target = node.all_input_nodes, node.target
 
     def compute(*values: Any) -> Any:
         known = dict(zip(inputs, values, strict=True))
         args: Any = fx.map_arg(node.args, known.__getitem__)
         kwargs: Any = fx.map_arg(node.kwargs, known.__getitem__)
-        if spoils:
-            args = (args[0].clone(), *args[1:])
         if layer is not None:
             return layer(*args, **kwargs)
-        if node.op == "call_method":
+        if isinstance(target, str):
             return getattr(args[0], target)(*args[1:], **kwargs)
         return target(*args, **kwargs)
 
@@ -181,22 +109,9 @@ def is_identity(operation: Operation, sizes: Sizes) -> bool:
     return operation.kind in (operations.ADAPTIVE_AVERAGE_POOL, operations.CONCAT) and sizes[0] == sizes[1]
 
 
-def is_pointwise(node: fx.Node, layer: nn.Module | None, operation: Operation) -> bool:
-    """Whether an operation with one input treats every position of a map by itself, and all alike."""
-    if isinstance(layer, nn.BatchNorm2d):
-        return layer.running_mean is not None
-    if isinstance(layer, _POINTWISE_LAYERS):
-        return True
-    return (
-        operation.kind in operations.CELLWISE
-        or (layer is None and called(node).rstrip("_") in _POINTWISE_NAMES)
-        or node.target in _IN_PLACE
-    )
-
-
-def is_merge(node: fx.Node, operation: Operation) -> bool:
+def is_merge(operation: Operation) -> bool:
     """Whether an operation joins maps position by position: arithmetic, or concatenation of channels."""
-    return operation.kind in _MERGES or node.target in _IN_PLACE or called(node) in ("maximum", "minimum")
+    return operation.region is Region.CELL and operation.kind in _MERGES
 
 
 def pads_with_zeros(node: fx.Node, layer: nn.Module | None, operation: Operation) -> bool:
@@ -207,30 +122,13 @@ def pads_with_zeros(node: fx.Node, layer: nn.Module | None, operation: Operation
     return not value and len(node.args) < 4
 
 
-def reads_no_values(node: fx.Node) -> bool:
-    """Whether an operation asks a tensor for nothing but its size or kind."""
-    if node.op == "call_function" and node.target is getattr:
-        return node.args[1] in ("shape", "ndim", "device", "dtype")
-    return called(node) in ("size", "dim")
-
-
-def activation(node: fx.Node, layer: nn.Module | None) -> Activation | None:
-    """The activation that a node applies, if a convolution could do it on its way."""
-    if isinstance(layer, nn.Hardtanh):  # ReLU6 is one
-        return Activation(float(layer.min_val), float(layer.max_val))
-    name = called(node) if len(node.args) == 1 and not set(node.kwargs) - {"inplace"} else ""
-    if isinstance(layer, nn.ReLU) or name in ("relu", "relu_"):
-        return Activation(0.0, None)
-    return Activation(0.0, 6.0) if name == "relu6" else None
-
-
 def map_step(node: fx.Node, layer: nn.Module | None, operation: Operation, sizes: Sizes) -> Step | None:
     """An operation from a map to a map through which regions pass; None for anything else.
 
     Convolutions and average pooling have functions of their own.
     """
     call = generic(node, layer)
-    if is_pointwise(node, layer, operation):
+    if operation.region is Region.CELL:
         return Step(Kind.POINTWISE, call, call)
     if operation.kind == operations.MAX_POOL:
         return Step(
@@ -247,21 +145,21 @@ def map_step(node: fx.Node, layer: nn.Module | None, operation: Operation, sizes
     return None
 
 
-def convolution(layer: nn.Module | None, operation: Operation, sizes: Sizes, fused: Activation | None) -> Step | None:
-    """A convolution of maps with zero padding, and the activation behind it; None for anything else."""
+def convolution(layer: nn.Module | None, operation: Operation, sizes: Sizes, gate: Gate | None) -> Step | None:
+    """A convolution of maps with zero padding, and the ReLU behind it; None for anything else."""
     if not isinstance(layer, nn.Conv2d) or operation.kind != operations.CONVOLUTION:
         return None
     bias = None if layer.bias is None else layer.bias.detach()
     height, width = sizes[1][2:]
     # A change spreads to whole tiles. With large ones it would soon be everywhere, except where it is already.
     largest = 2 if max(height, width) > _SMALL_MAP else 4
-    known = winograd.suits(layer) and kernels.packs(layer.weight)
+    known = winograd.suits(layer) and onednn.suits(layer.weight)
     tile = winograd.tile_for((layer.in_channels, layer.out_channels), (height, width), largest) if known else 0
     if tile:
-        call = _tiled(winograd.filters_of(layer, tile), bias, fused)
+        call = _tiled(winograd.filters_of(layer, tile), bias, gate)
     else:
         geometry = (operation.stride, operation.dilation, operation.groups)
-        call = kernels.convolution(layer.weight.detach(), bias, geometry, fused)
+        call = kernels.convolution(layer.weight.detach(), bias, geometry, gate)
     top, bottom, left, right = operation.padding
     down, across = min(top, bottom), min(left, right)
     # "same" with an even kernel pads one more after than before, and TensorFlow does so with every stride of 2.
@@ -282,13 +180,9 @@ def convolution(layer: nn.Module | None, operation: Operation, sizes: Sizes, fus
     )
 
 
-def _tiled(
-    filters: winograd.Filters, bias: Tensor | None, fused: Activation | None
-) -> Callable[[Tensor, Pair], Tensor]:
-    bounds = None if fused is None else (fused.low, fused.high)
-
+def _tiled(filters: winograd.Filters, bias: Tensor | None, gate: Gate | None) -> Callable[[Tensor, Pair], Tensor]:
     def tiled_convolution(x: Tensor, padding: Pair) -> Tensor:
-        return winograd.convolve(x, filters, padding, bias, bounds)
+        return winograd.convolve(x, filters, padding, bias, gate)
 
     return tiled_convolution
 
@@ -316,12 +210,12 @@ def average_pool(
     return Step(Kind.SLIDING, lambda x: sums(functional.pad(x, margins)), sums, slides=slides), divisors.round()
 
 
-def linear(layer: nn.Module | None, size: torch.Size) -> Step | None:
+def linear(layer: nn.Module | None, size: Shape) -> Step | None:
     """A linear layer; None for anything else."""
     if not isinstance(layer, nn.Linear):
         return None
     call = kernels.linear(layer.weight.detach(), None if layer.bias is None else layer.bias.detach())
-    per_picture = layer.weight.numel() * size[1:-1].numel()
+    per_picture = layer.weight.numel() * math.prod(size[1:-1])
     return Step(Kind.WHOLE, call, call, multiply_adds=per_picture, heavy=True)
 
 

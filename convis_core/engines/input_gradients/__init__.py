@@ -15,6 +15,6 @@ The result differs from the network's own by rounding only. Whatever is not a co
 torch's own operation.
 """
 
-from convis_core.engines.input_gradients.rewriting import in_two, lean
+from convis_core.engines.input_gradients.rewriting import gradient_network, in_two_parts
 
-__all__ = ["in_two", "lean"]
+__all__ = ["gradient_network", "in_two_parts"]

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from convis_core.engines import winograd
+from convis_core.engines import onednn, winograd
+from convis_core.network.operations import Gate
 
-FUSES = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-"""Whether oneDNN's fused operations, those that torch.compile uses, are there; without them it goes in steps."""
+FUSES = onednn.available()
+"""Whether a convolution and its activation can be one operation here; otherwise they are carried out in steps."""
 
 _LARGE_LAYER = 500e6
 """Multiply-adds from which on a convolution is worth the large tile, which rounds twice as much as the direct sum:
@@ -24,13 +25,13 @@ class Block(nn.Module):
 
     Attributes:
         light: whether it takes little arithmetic, being 1x1 or in groups.
-        ceiling: where the activation saturates, inf for ReLU; None for no activation.
+        gate: the bounds of the ReLU behind it, or None.
         forgets: whether the max pooling behind it says where the activation was cut off.
         owns_gradient: whether the gradient that arrives is read by nobody else and may be overwritten.
     """
 
     def __init__(
-        self, layer: nn.Conv2d, *, pad: nn.ZeroPad2d | None, ceiling: float | None, forgets: bool, owns_gradient: bool
+        self, layer: nn.Conv2d, *, pad: nn.ZeroPad2d | None, gate: Gate | None, forgets: bool, owns_gradient: bool
     ):
         super().__init__()
         weight = layer.weight.detach()
@@ -39,8 +40,7 @@ class Block(nn.Module):
             weight, padding = padding_inside(weight, pad)
         self.weight, self.padding, self.bias = weight, padding, layer.bias
         self.stride, self.dilation, self.groups = layer.stride, layer.dilation, layer.groups
-        self.ceiling, self.forgets, self.owns_gradient = ceiling, forgets, owns_gradient
-        self.bounds = None if ceiling is None else (0.0, None if ceiling == math.inf else ceiling)
+        self.gate, self.forgets, self.owns_gradient = gate, forgets, owns_gradient
         plain = (self.stride, self.padding, self.groups) == ((1, 1), (0, 0), 1)
         self.matrix = weight[:, :, 0, 0] if plain and weight.shape[2:] == (1, 1) else None
         self.light = self.matrix is not None or self.groups > 1
@@ -74,10 +74,10 @@ class _Convolve(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, block: Block) -> Tensor:
         ctx.block, ctx.shape, ctx.filters = block, x.shape, block.filters(x)
         if ctx.filters is not None:
-            y = winograd.convolve(x, ctx.filters, block.padding, block.bias, block.bounds)
+            y = winograd.convolve(x, ctx.filters, block.padding, block.bias, block.gate)
         else:
             y = fused(x, block) if FUSES and x.dtype == torch.float32 else in_steps(x, block)
-        if block.ceiling is not None and not block.forgets:
+        if block.gate is not None and not block.forgets:
             ctx.save_for_backward(y)
         return y
 
@@ -87,7 +87,7 @@ class _Convolve(torch.autograd.Function):
         if ctx.saved_tensors:
             (y,) = ctx.saved_tensors
             room = gradient if block.owns_gradient and gradient.stride() == y.stride() else torch.empty_like(y)
-            gradient = _where_not_cut_off(gradient, y, block.ceiling, room)
+            gradient = _where_not_cut_off(gradient, y, block.gate, room)
         if block.matrix is not None:
             return _maps(_rows(gradient) @ block.matrix, ctx.shape), None
         if ctx.filters is not None:
@@ -115,14 +115,14 @@ class Pool(nn.Module):
 
     Attributes:
         geometry: kernel, stride, padding, dilation and ceil_mode.
-        ceiling: of the activation before it, if that is remembered here.
+        gate: the bounds of the ReLU before it, if that is remembered here.
     """
 
-    def __init__(self, layer: nn.MaxPool2d, ceiling: float | None):
+    def __init__(self, layer: nn.MaxPool2d, gate: Gate | None):
         super().__init__()
         lengths = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
         self.geometry = (*(_pair(length) for length in lengths), layer.ceil_mode)
-        self.ceiling = ceiling
+        self.gate = gate
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = _PoolMaxima.apply(x, self)
@@ -136,14 +136,14 @@ class _PoolMaxima(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, pool: Pool) -> Tensor:
         y, places = torch.ops.aten.max_pool2d_with_indices.default(x, *pool.geometry)
         ctx.pool, ctx.shape = pool, x.shape
-        ctx.save_for_backward(places.int(), *([] if pool.ceiling is None else [y]))  # half the bytes of torch's own
+        ctx.save_for_backward(places.int(), *([] if pool.gate is None else [y]))  # half the bytes of torch's own
         return y
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         places, *maxima = ctx.saved_tensors
         for y in maxima:
-            gradient = _where_not_cut_off(gradient, y, ctx.pool.ceiling, torch.empty_like(y))
+            gradient = _where_not_cut_off(gradient, y, ctx.pool.gate, torch.empty_like(y))
         unseen = torch.empty(ctx.shape, dtype=gradient.dtype, memory_format=torch.channels_last)
         by_input = torch.ops.aten.max_pool2d_with_indices_backward.default(
             gradient, unseen, *ctx.pool.geometry, places.long()
@@ -151,9 +151,11 @@ class _PoolMaxima(torch.autograd.Function):
         return by_input, None
 
 
-def _where_not_cut_off(gradient: Tensor, y: Tensor, ceiling: float | None, room: Tensor) -> Tensor:
+def _where_not_cut_off(gradient: Tensor, y: Tensor, gate: Gate | None, room: Tensor) -> Tensor:
     """The gradient behind an activation with output y; one at a bound tells of an input there or beyond: zero."""
-    found: Tensor = torch.ops.aten.hardtanh_backward.grad_input(gradient, y, 0, ceiling, grad_input=room)
+    found: Tensor = torch.ops.aten.hardtanh_backward.grad_input(
+        gradient, y, 0, math.inf if gate is None else gate.high, grad_input=room
+    )
     return found
 
 
@@ -169,28 +171,17 @@ def in_steps(x: Tensor, block: Block) -> Tensor:
     else:
         y = torch.addmm(block.bias, _rows(x), block.matrix.t())
     # In place, for the convolution's output has no other reader; of the second torch makes a copy before, for itself.
-    if block.ceiling == math.inf:
-        y = y.relu_()
-    elif block.ceiling is not None:
-        y = functional.hardtanh_(y, 0.0, block.ceiling)
+    if block.gate is not None:
+        y = y.relu_() if block.gate.high == math.inf else functional.hardtanh_(y, 0.0, block.gate.high)
     return y if block.matrix is None else _maps(y, x.shape)
 
 
 def fused(x: Tensor, block: Block) -> Tensor:
     """The same in one operation of oneDNN, which adds the bias and activates while the product is at hand."""
-    if block.ceiling is None:
-        activation: tuple[str, list[float]] = "none", []
-    elif block.ceiling == math.inf:
-        activation = "relu", []
-    else:
-        activation = "hardtanh", [0.0, block.ceiling]
     if block.matrix is not None:
-        rows = torch.ops.mkldnn._linear_pointwise.default(_rows(x), block.matrix, block.bias, *activation, "")
-        return _maps(rows, x.shape)
-    y: Tensor = torch.ops.mkldnn._convolution_pointwise.default(
-        x, block.weight, block.bias, block.padding, block.stride, block.dilation, block.groups, *activation, ""
-    )
-    return y
+        return _maps(onednn.linear(_rows(x), block.matrix, block.bias, block.gate), x.shape)
+    geometry: Any = (block.stride, block.padding, block.dilation, block.groups)
+    return onednn.convolution(x, block.weight, block.bias, geometry, block.gate)
 
 
 def _rows(maps: Tensor) -> Tensor:

@@ -1,91 +1,76 @@
-"""From the traced network to the lean one, and that in two parts."""
+"""From the traced network to the one that gradients are computed with, and that in two parts."""
 
 import math
-import threading
-from collections.abc import Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
-import torch
 from torch import fx, nn
-from torch.fx.passes.shape_prop import ShapeProp, TensorMetadata
 
 from convis_core import network
 from convis_core.engines.input_gradients.blocks import Block, Pool
 from convis_core.models import LoadedModel
+from convis_core.network import Traced
+from convis_core.network.memo import once
+from convis_core.network.shapes import Shapes
+from convis_core.network.trace import attribute
 
-_lock = threading.Lock()
-_rewritten: WeakKeyDictionary[LoadedModel, nn.Module] = WeakKeyDictionary()
-_divided: WeakKeyDictionary[LoadedModel, dict[int, tuple[nn.Module, nn.Module]]] = WeakKeyDictionary()
 
-
-def lean(model: LoadedModel) -> nn.Module:
+def gradient_network(model: LoadedModel) -> nn.Module:
     """A module from pixels [N, 3, S, S] in channels-last order to logits [N, C]; made once per model and shared.
 
-    It shares the weights of ``graph.fast``. On a graphics card that is what is returned: torch's own kernels are the
+    It shares the weights of ``network.fast``. On a graphics card that is what is returned: torch's own kernels are the
     fast ones there.
     """
-    fast = network.fast(model).module
     if model.device.type != "cpu":
-        return fast
-    with _lock:
-        if model not in _rewritten:
-            _rewritten[model] = _rewrite(fast)
-        return _rewritten[model]
+        return network.fast(model).module
+    return _rewritten(model)[0]
 
 
-def in_two(model: LoadedModel, numbers: int) -> tuple[nn.Module, nn.Module]:
-    """``lean`` in two parts, of which the second has no map with more than so many numbers a picture.
+@once
+def in_two_parts(model: LoadedModel, numbers: int) -> tuple[nn.Module, nn.Module]:
+    """``gradient_network`` in two parts, of which the second has no map with more than so many numbers a picture.
 
     They want batches of different sizes: in VGG16 the first maps are large and read few weights, and the linear layers
     at the end read half a gigabyte of weights whatever the number of pictures. Where all maps are small enough, or
     more than one value would be handed on, the first part does nothing.
     """
-    whole = lean(model)
-    if not isinstance(whole, fx.GraphModule) or model.device.type != "cpu":
-        return nn.Identity(), whole
-    with _lock:
-        parts = _divided.setdefault(model, {})
-        if numbers not in parts:
-            parts[numbers] = _divide(whole, model.input_size, numbers)
-        return parts[numbers]
+    if model.device.type != "cpu":
+        return nn.Identity(), gradient_network(model)
+    return _divide(*_rewritten(model), numbers)
 
 
-def _rewrite(fast: fx.GraphModule) -> nn.Module:
-    layers = dict(fast.named_modules())
+@once
+def _rewritten(model: LoadedModel) -> tuple[fx.GraphModule, Shapes]:
+    """The rewritten network, and the shapes of what its operations return."""
+    fast = network.fast(model)
     copied = fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
     root: dict[str, Any] = {}
-    for node in fast.graph.nodes:
-        layer = _layer(node, layers)
-        if _pads_for(node, layers) or _activates(node, layers) or isinstance(layer, nn.Dropout):
+    for node in fast.module.graph.nodes:
+        layer = fast.layer(node)
+        if _pads_for(node, fast) or _activates(node, fast) or isinstance(layer, nn.Dropout):
             copies[node] = copies[node.args[0]]
             continue
         copies[node] = copied.node_copy(node, copies.__getitem__)
         if _is_plain(layer):
             # A name of its own: the same convolution or pooling may stand in two places with two activations.
             name = f"block{len(root)}"
-            root[name] = _block(node, layers)
+            root[name] = _block(node, fast)
             copies[node].target = name
         elif isinstance(layer, nn.MaxPool2d) and not layer.return_indices:
             before, name = node.args[0], f"pool{len(root)}"
-            root[name] = Pool(layer, _ceiling(before, layers) if _pooled(before, layers) else None)
+            root[name] = Pool(layer, fast.operations[before].gate if _pooled(before, fast) else None)
             copies[node].target = name
         elif node.op == "call_module":
             root[str(node.target)] = layer
         elif node.op == "get_attr":
-            root[str(node.target)] = _attribute(fast, str(node.target))
-    return fx.GraphModule(root, copied)
+            root[str(node.target)] = attribute(fast.module, str(node.target))
+    shapes = {copy: fast.shapes[node] for node, copy in copies.items() if node in fast.shapes}
+    return fx.GraphModule(root, copied), shapes
 
 
-def _divide(whole: fx.GraphModule, side: int, numbers: int) -> tuple[nn.Module, nn.Module]:
+def _divide(whole: fx.GraphModule, shapes: Shapes, numbers: int) -> tuple[nn.Module, nn.Module]:
     nodes = list(whole.graph.nodes)
-    example = next((value for value in whole.parameters() if value.is_floating_point()), torch.empty(0))
-    with torch.no_grad():
-        ShapeProp(whole).propagate(torch.zeros(1, 3, side, side, dtype=example.dtype))
-    sizes = [
-        meta.shape.numel() if isinstance(meta := node.meta.get("tensor_meta"), TensorMetadata) else 0 for node in nodes
-    ]
+    sizes = [math.prod(shapes[node]) if node in shapes else 0 for node in nodes]
     large = [index for index, size in enumerate(sizes) if size > numbers]
     if not large:
         return nn.Identity(), whole
@@ -108,21 +93,17 @@ def _part(whole: fx.GraphModule, nodes: list[fx.Node], given: fx.Node | None) ->
     return fx.GraphModule(whole, part)
 
 
-def _block(node: fx.Node, layers: Mapping[str, nn.Module]) -> Block:
-    ceiling, last, forgets = None, node, False
+def _block(node: fx.Node, fast: Traced) -> Block:
+    gate, last, forgets = None, node, False
     reader = _only_reader(node)
-    if reader is not None and _activates(reader, layers):
-        ceiling, last, forgets = _ceiling(reader, layers), reader, _pooled(reader, layers)
+    if reader is not None and _activates(reader, fast):
+        gate, last, forgets = fast.operations[reader].gate, reader, _pooled(reader, fast)
     # A convolution and a pooling make a gradient that nobody else holds; a sum hands one on to both its terms.
-    fresh = isinstance(_layer(_only_reader(last), layers), nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)
+    follower = _only_reader(last)
+    fresh = follower is not None and isinstance(fast.layer(follower), nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)
     source = node.args[0]
-    pad = _layer(source, layers) if isinstance(source, fx.Node) and _pads_for(source, layers) else None
-    convolution = layers[str(node.target)]
-    return Block(convolution, pad=pad, ceiling=ceiling, forgets=forgets, owns_gradient=fresh)  # type: ignore[arg-type]
-
-
-def _layer(node: fx.Node | None, layers: Mapping[str, nn.Module]) -> nn.Module | None:
-    return layers[str(node.target)] if node is not None and node.op == "call_module" else None
+    pad = fast.layer(source) if isinstance(source, fx.Node) and _pads_for(source, fast) else None
+    return Block(fast.layer(node), pad=pad, gate=gate, forgets=forgets, owns_gradient=fresh)  # type: ignore[arg-type]
 
 
 def _only_reader(node: fx.Node) -> fx.Node | None:
@@ -134,36 +115,28 @@ def _is_plain(layer: nn.Module | None) -> bool:
     return type(layer) is nn.Conv2d and layer.padding_mode == "zeros" and isinstance(layer.padding, tuple)
 
 
-def _activates(node: fx.Node, layers: Mapping[str, nn.Module]) -> bool:
+def _activates(node: fx.Node, fast: Traced) -> bool:
     """Whether the node is a ReLU that alone reads a convolution."""
-    if not isinstance(_layer(node, layers), nn.ReLU | nn.ReLU6) or not isinstance(node.args[0], fx.Node):
+    source = node.args[0] if node.args else None
+    if fast.operations[node].gate is None or not isinstance(source, fx.Node):
         return False
-    return _is_plain(_layer(node.args[0], layers)) and _only_reader(node.args[0]) is node
+    return _is_plain(fast.layer(source)) and _only_reader(source) is node
 
 
-def _ceiling(activation: fx.Node, layers: Mapping[str, nn.Module]) -> float:
-    return 6.0 if isinstance(_layer(activation, layers), nn.ReLU6) else math.inf
-
-
-def _pooled(node: fx.Node, layers: Mapping[str, nn.Module]) -> bool:
+def _pooled(node: Any, fast: Traced) -> bool:
     """Whether the node is a ReLU between a convolution and a max pooling, read by nobody else."""
-    layer = _layer(_only_reader(node), layers)
-    return _activates(node, layers) and isinstance(layer, nn.MaxPool2d) and not layer.return_indices
+    follower = _only_reader(node) if isinstance(node, fx.Node) else None
+    layer = None if follower is None else fast.layer(follower)
+    return isinstance(layer, nn.MaxPool2d) and not layer.return_indices and _activates(node, fast)
 
 
-def _pads_for(node: fx.Node, layers: Mapping[str, nn.Module]) -> bool:
+def _pads_for(node: fx.Node, fast: Traced) -> bool:
     """Whether the node is zero-padding that only an unpadded depthwise convolution reads.
 
     With many channels to a kernel the arithmetic with the added zeros costs more than the copy.
     """
-    pad, reader = _layer(node, layers), _layer(_only_reader(node), layers)
+    follower = _only_reader(node)
+    pad, reader = fast.layer(node), None if follower is None else fast.layer(follower)
     if not isinstance(pad, nn.ZeroPad2d) or min(pad.padding) < 0 or not _is_plain(reader):
         return False
     return isinstance(reader, nn.Conv2d) and reader.groups > 1 and (reader.padding, reader.dilation) == ((0, 0), (1, 1))
-
-
-def _attribute(module: nn.Module, name: str) -> Any:
-    value: Any = module
-    for part in name.split("."):
-        value = getattr(value, part)
-    return value
