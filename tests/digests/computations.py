@@ -38,6 +38,7 @@ from convis_core.results import (
     RandomisationSpec,
     SheetSpec,
     SmoothGradSpec,
+    WeightRandomisation,
 )
 
 TIGER_CAT = 282
@@ -77,8 +78,8 @@ def computations() -> Mapping[str, Callable[[], Any]]:
             incremental.prepare(lite, x), torch.zeros(3, 3, 40, 30), [0, 17, 184], [5, 100, 194]
         ),
         "deletion and insertion": lambda: _last(sanity.deletion_insertion(lite, x, saliency(), curves)),
-        "weight randomisation": lambda: _last(
-            sanity.weight_randomisation(lite, x, TIGER_CAT, attribution.saliency, RandomisationSpec())
+        "weight randomisation": lambda: _rounded_similarities(
+            _last(sanity.weight_randomisation(lite, x, TIGER_CAT, attribution.saliency, RandomisationSpec()))
         ),
         "class swap": lambda: _last(sanity.class_swap(lite, x, [TIGER_CAT, 285], attribution.saliency)),
         "grabcut": lambda: segmentation.grabcut(cat, saliency(), GrabCutSpec()),
@@ -139,6 +140,14 @@ def _walk(model: Any, x: Any) -> Iterator[Any]:
 def _last(frames: Iterator[Any]) -> Any:
     *_, last = frames
     return last
+
+
+def _rounded_similarities(found: WeightRandomisation) -> WeightRandomisation:
+    return replace(
+        found,
+        rank_correlation=tuple(map(_rounded, found.rank_correlation)),
+        structural_similarity=tuple(map(_rounded, found.structural_similarity)),
+    )
 
 
 def _rounded(value: float) -> float:
