@@ -25,6 +25,9 @@ T = TypeVar("T")
 _STORE_BYTES = 200 * 1024 * 1024
 _LARGE_BYTES = 128 * 1024 * 1024
 
+_LONGER, _SHORTER, _MOST_PIXELS = 1600, 672, 4_000_000
+"""Sides and pixels of the copies that people look at."""
+
 
 def board() -> Board:
     """The job board of this process. ``CONVIS_INLINE=1`` makes it run jobs in the page's thread, for tests."""
@@ -55,20 +58,22 @@ def model(model_id: str) -> LoadedModel:
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def decoded(picture_id: str, _content: bytes) -> Image.Image:
-    """A picture read from its file, at most 1600 pixels along its longer side.
+def decoded(picture_id: str, size: int, _content: bytes) -> tuple[Image.Image, Tensor]:
+    """A picture for people and for a network with this input size, from one decoding of its file.
 
-    No view on any page shows more, and a phone's 48 megapixels would be kept as 140 MB.
+    The network is given what the whole file holds. The copy for people is smaller, since a phone's 12 megapixels
+    would be kept as 50 MB: no view on any page shows more.
     """
     picture = images.read_image(_content)
-    picture.thumbnail((1600, 1600), Image.Resampling.LANCZOS)
-    return picture
-
-
-@st.cache_resource(max_entries=48, show_spinner=False)
-def tensor(picture_id: str, size: int, _picture: Image.Image) -> Tensor:
-    """What a network with this input size is given of a picture."""
-    return images.to_tensor(_picture, size)
+    x = images.to_tensor(picture, size)
+    width, height = picture.size
+    # Of a panorama a view shows the middle, so that its shorter side counts.
+    scale = max(_LONGER / max(width, height), _SHORTER / min(width, height))
+    scale = min(scale, (_MOST_PIXELS / (width * height)) ** 0.5, 1)
+    if scale < 1:
+        smaller = (max(round(width * scale), 1), max(round(height * scale), 1))
+        picture = picture.resize(smaller, Image.Resampling.LANCZOS)
+    return picture, x
 
 
 def compute(key: Hashable, function: Callable[[], T]) -> T:

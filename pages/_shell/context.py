@@ -14,7 +14,7 @@ from convis_core.export import Recipe
 from convis_core.models import LoadedModel
 from convis_core.network import predict
 from convis_core.results import Prediction
-from pages._shell import cache, controls, navigation, network, share
+from pages._shell import cache, controls, navigation, network, pictures, share
 
 FOLLOW = "what the network says"
 _SAMPLES = {sample.id: sample for sample in images.SAMPLES}
@@ -28,7 +28,7 @@ class Context:
     Attributes:
         model: the network.
         picture_id: id of a sample, or ``upload-`` and the digest of a picture that somebody brought.
-        picture: RGB, at most 1600 pixels along its longer side.
+        picture: RGB, made smaller than its file where that is large; to look at, not to compute with.
         x: what the network is given, float32 [1, 3, S, S] in [0, 1].
         prediction: its scores for the picture.
         target: index of the class that the pages explain.
@@ -60,9 +60,8 @@ class Context:
 
     @property
     def caption(self) -> str:
-        """What the picture shows, as far as anybody knows."""
-        sample = _SAMPLES.get(self.picture_id)
-        return sample.caption if sample else "Your picture"
+        """What the picture shows, or the name of its file."""
+        return _caption(self.picture_id)
 
     def key(self, method: str, *parts: Hashable) -> tuple[Hashable, ...]:
         """All that a result on this page depends on; the key of caches and jobs.
@@ -80,6 +79,17 @@ class Context:
     def recipe_from(self, basis: Recipe, method: str, spec: Any) -> Recipe:
         """The same for what was computed from an attribution: of that too."""
         return Recipe(self.model.spec.id, self.picture_id, method, self.target, spec, attribution=basis)
+
+    def given(self, side: int) -> Tensor:
+        """The picture as a network of another input size is given it, float32 [1, 3, side, side] in [0, 1].
+
+        Raises:
+            ImageError: when the server has dropped the picture meanwhile.
+        """
+        read = _read(self.picture_id, side)
+        if read is None:
+            raise ImageError("The picture is no longer on the server; upload it again.")
+        return read[1]
 
     def view(self, pixels: int = 672) -> Image.Image:
         """The part of the picture that the network sees, for people to look at."""
@@ -99,8 +109,7 @@ def choose() -> None:
     _accept_ids()
     with st.sidebar:
         model = network.choose_model()
-        picture_id, picture = _choose_picture(model.input_size)
-        x = cache.tensor(picture_id, model.input_size, picture)
+        picture_id, picture, x = _choose_picture(model.input_size)
         key = (model.spec.id, picture_id, "predict")
         prediction = cache.compute(key, lambda: predict(model, x))
         target, follows = _choose_class(model, prediction)
@@ -123,7 +132,7 @@ def _accept_ids() -> None:
             st.rerun()
 
 
-def _choose_picture(size: int) -> tuple[str, Image.Image]:
+def _choose_picture(size: int) -> tuple[str, Image.Image, Tensor]:
     """The picker, the picture under it, and a way to bring one's own."""
     options = [*_SAMPLES, *_brought()]
     st.selectbox(
@@ -135,20 +144,23 @@ def _choose_picture(size: int) -> tuple[str, Image.Image]:
         help="A sample from scikit-image, or a picture of your own.",
     )
     picture_id = str(st.session_state["picture"])
-    picture = _read(picture_id)
-    if picture is None:
+    read = _read(picture_id, size)
+    if read is None:
         st.warning(
             "The picture of this link is no longer on the server; it keeps pictures only while it runs. "
             "Showing a sample instead.",
             icon=":material/image_not_supported:",
         )
         picture_id = images.SAMPLES[0].id
-        picture = cache.decoded(picture_id, images.sample_bytes(picture_id))
+        read = cache.decoded(picture_id, size, images.sample_bytes(picture_id))
+    picture, x = read
     thumbnail, bring = st.columns([1, 2], vertical_alignment="center")
     thumbnail.image(images.view(picture, size, pixels=224), width="stretch", alt="What the network sees of the picture")
     with bring.popover("Your own", width="stretch", help="Upload a picture or take one."):
         _bring()
-    return picture_id, picture
+    if picture_id not in _SAMPLES:
+        bring.caption(_caption(picture_id))
+    return picture_id, picture, x
 
 
 def _brought() -> list[str]:
@@ -160,24 +172,32 @@ def _brought() -> list[str]:
     return mine
 
 
-def _read(picture_id: str) -> Image.Image | None:
+def _caption(picture_id: str) -> str:
+    sample = _SAMPLES.get(picture_id)
+    if sample is not None:
+        return sample.caption
+    return cache.pictures().title(picture_id.removeprefix(_UPLOADED)) or "Your picture"
+
+
+def _read(picture_id: str, size: int) -> tuple[Image.Image, Tensor] | None:
     if picture_id in _SAMPLES:
-        return cache.decoded(picture_id, images.sample_bytes(picture_id))
+        return cache.decoded(picture_id, size, images.sample_bytes(picture_id))
     content = cache.pictures().get(picture_id.removeprefix(_UPLOADED))
-    return None if content is None else cache.decoded(picture_id, content)
+    return None if content is None else cache.decoded(picture_id, size, content)
 
 
 def _bring() -> None:
     """Upload or camera. The file is kept in this server's memory, so that a link to it works for others too."""
     st.file_uploader(
         "A picture file",
-        type=["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"],
+        type=["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif"],
         key="upload",
         on_change=_keep,
         args=("upload",),
     )
     if st.toggle("Take one with the camera", key="camera_on", help="The browser asks for permission first."):
-        st.camera_input("Camera", key="camera_shot", on_change=_keep, args=("camera_shot",))
+        # Streamlit asks for no more than 1080 rows. On a phone its own button changes to the rear camera.
+        st.camera_input("Camera", key="camera_shot", on_change=_keep, args=("camera_shot",), resolution="1080p")
     st.caption(
         "The picture stays in this server's memory until it restarts or others push it out, and anyone with the link "
         "can see it. It is written to no disk and sent nowhere else."
@@ -193,13 +213,16 @@ def _keep(widget: str) -> None:
     st.session_state["picture_error"] = None
     if file is None:
         return
+    content = file.getvalue()
+    picture_id = _UPLOADED + pictures.short(content)
+    context: Context | None = st.session_state.get("context")
     try:
-        content = file.getvalue()
-        images.read_image(content)
+        # Into the cache, where the run that follows finds it decoded.
+        cache.decoded(picture_id, context.model.input_size if context else 224, content)
     except ImageError as error:
         st.session_state["picture_error"] = str(error)
         return
-    picture_id = _UPLOADED + cache.pictures().put(content)
+    cache.pictures().put(content, "Your photograph" if widget == "camera_shot" else file.name)
     mine: list[str] = st.session_state.setdefault("brought", [])
     if picture_id not in mine:
         mine.append(picture_id)

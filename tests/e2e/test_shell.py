@@ -67,7 +67,7 @@ def test_a_picture_of_ones_own_has_a_link_that_works_for_others(server: str, tab
     tab.locator(".st-key-upload input[type=file]").set_input_files(
         {"name": "noise.png", "mimeType": "image/png", "buffer": file.getvalue()}
     )
-    expect(tab.locator(".convis-head .strip")).to_contain_text("Your picture")
+    expect(tab.locator(".convis-head .strip")).to_contain_text("noise.png")
     settle(tab)
     link = tab.url
     assert re.fullmatch(r"upload-[0-9a-f]{12}", query(tab)["picture"])
@@ -75,7 +75,7 @@ def test_a_picture_of_ones_own_has_a_link_that_works_for_others(server: str, tab
     stranger = tab.context.browser.new_context().new_page()  # type: ignore[union-attr]
     stranger.goto(link)
     settle(stranger)
-    assert "Your picture" in strip(stranger)
+    assert "noise.png" in strip(stranger)
     stranger.context.close()
 
 

@@ -8,7 +8,7 @@ from convis_core.results import DreamFrame, DreamSpec, Layer
 from convis_core.runtime.board import Job
 from pages._sections.class_models import controls as settings
 from pages._sections.class_models import pickers
-from pages._shell import cache, controls, layout, live, text
+from pages._shell import controls, layout, live, text
 from pages._shell.context import Context
 
 SLOT = "class_models_dreaming"
@@ -38,8 +38,7 @@ def draw(context: Context) -> None:
             left, _ = st.columns(2)
             left.image(context.view(_SHOWN), width="stretch", alt=context.caption)
             return
-        picture = context.picture
-        x = cache.tensor(context.picture_id, side, picture)
+        x = context.given(side)
         job = live.watch(
             SLOT,
             context.key("class_models.deep_dream", side, objective, spec),
