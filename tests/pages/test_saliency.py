@@ -9,9 +9,9 @@ from convis_core import attribution, images, models, network
 from convis_core.figures.scores import percent
 from convis_core.results import ClassSwap, DeletionInsertion, DeletionInsertionSpec, WeightRandomisation
 from convis_core.runtime import lanes
-from pages._sections.saliency import compare, forget, labels, pace, swap, trust, walk
+from pages._sections.saliency import compare, forget, labels, sanity, swap, walk
 from pages._sections.saliency import curves as saliency_curves
-from pages._shell import layout
+from pages._shell import confirm, layout
 
 QUICK = {"saliency_samples": "4"}
 
@@ -26,7 +26,7 @@ def opened(open_page, view="One map", **query):
 def short(monkeypatch):
     """Tests of few steps, begun without being asked for."""
     spec = DeletionInsertionSpec(steps=3, random_orders=1)
-    monkeypatch.setattr(pace, "PATIENCE_SECONDS", 1e9)
+    monkeypatch.setattr(confirm, "PATIENCE_SECONDS", 1e9)
     monkeypatch.setattr(compare, "SPEC", spec)
     monkeypatch.setattr(saliency_curves, "SPEC", spec)
     monkeypatch.setattr(walk, "STEPS", 8)
@@ -123,7 +123,7 @@ def test_the_filmstrip_has_a_map_for_each_level(open_page, short):
 
 
 def test_what_takes_long_waits_for_the_button(open_page, monkeypatch):
-    monkeypatch.setattr(pace, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(confirm, "PATIENCE_SECONDS", 0)
     app = opened(open_page, "Filmstrip")
     assert not app.exception
     assert "waits for you" in app.info[0].value
@@ -140,7 +140,7 @@ def test_four_methods_are_compared(open_page, short):
     assert "random order" in sentence(app)
 
 
-@pytest.mark.parametrize(("samples", "used"), [("3", 3), ("5000", 50), ("many", 50)])
+@pytest.mark.parametrize(("samples", "used"), [("3", 3), ("5000", 100), ("many", 50), ("²", 50), ("9" * 5000, 50)])
 def test_the_comparison_takes_the_copies_of_the_link(open_page, short, monkeypatch, samples, used):
     seen = []
 
@@ -207,7 +207,7 @@ def test_the_recipe_of_the_curves_draws_the_same(open_page, short, scripts, tmp_
     assert f"{ran['result'].random_insertion_auc():.3f}" in sentence(app)
 
 
-@pytest.mark.parametrize("check", trust.CHECKS)
+@pytest.mark.parametrize("check", sanity.CHECKS)
 def test_every_test_of_a_map_ends_with_a_sentence(open_page, short, check):
     app = opened(open_page, "Should you believe it?", method="Saliency", check=check)
     assert not app.exception and not app.error

@@ -9,6 +9,7 @@ from convis_core.attribution import KINDS
 from convis_core.figures import saliency as figures
 from convis_core.results import Comparison, DeletionInsertionSpec
 from pages._sections.saliency import controls, labels, pace, tiles
+from pages._shell import controls as widgets
 from pages._shell import layout, live, text
 from pages._shell.context import Context
 
@@ -19,20 +20,18 @@ SPEC = DeletionInsertionSpec(steps=16, random_orders=2)
 
 def draw(context: Context) -> None:
     """Four pickers, four maps, a table."""
-    kinds = []
-    for place, (column, first) in enumerate(zip(st.columns(len(_FIRST)), _FIRST, strict=True)):
-        kinds.append(
-            column.selectbox(
-                f"Method {place + 1}",
-                KINDS,
-                index=KINDS.index(first),
-                format_func=labels.LABELS.__getitem__,
-                key=f"saliency_compare_{place + 1}",
-                bind="query-params",
-                persist_state="session",
-                help="SmoothGrad with the noise and copies set for the map; Grad-CAM at the last layer with maps.",
-            )
+    kinds = [
+        widgets.selectbox(
+            f"Method {place}",
+            KINDS,
+            default=first,
+            format_func=labels.LABELS.__getitem__,
+            key=f"saliency_compare_{place}",
+            place=column,
+            help="SmoothGrad with the noise and copies set for the map; Grad-CAM at the last layer with maps.",
         )
+        for place, (column, first) in enumerate(zip(st.columns(len(_FIRST)), _FIRST, strict=True), 1)
+    ]
     methods = tuple(controls.plain_method(context, kind) for kind in kinds)
     forwards = 2 * (SPEC.steps + 1) * (len(methods) + SPEC.random_orders)
     expected = pace.expected_seconds(context, forwards=forwards, gradients=sum(map(attribution.passes, methods)))

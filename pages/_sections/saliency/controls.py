@@ -10,11 +10,13 @@ from convis_core import attribution
 from convis_core.attribution import CONVENTIONS, KINDS, Method
 from convis_core.results import Convention, IntegratedGradientsSpec, SmoothGradSpec
 from pages._sections.saliency import labels
-from pages._shell import text
+from pages._shell import controls, text
 from pages._shell.context import Context
 
 _CHANNELS = {"paper": "strongest", "captum": "magnitude of the sum", "pair": "sum of magnitudes"}
-_KEPT: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
+_NOISE, _FIRST_NOISE = (0, 50, 1), 15
+"""Least, greatest and step of the noise level in percent; and its default."""
+_SAMPLES, _FIRST_SAMPLES = (1, 100, 1), 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +38,12 @@ class Display:
 
 def method(context: Context) -> Method:
     """The method, a text about it, and what it can be asked."""
-    kind = str(
-        st.selectbox(
-            "Method",
-            KINDS,
-            format_func=labels.LABELS.__getitem__,
-            key="saliency_method",
-            help="How the map is computed. The text below says what the chosen method does.",
-            **_KEPT,
-        )
+    kind = controls.selectbox(
+        "Method",
+        KINDS,
+        format_func=labels.LABELS.__getitem__,
+        key="saliency_method",
+        help="How the map is computed. The text below says what the chosen method does.",
     )
     st.caption(text.read(f"methods/{kind}"))
     info = attribution.method_info(kind)
@@ -67,19 +66,12 @@ def plain_method(context: Context, kind: str) -> Method:
 
 def noise_asked() -> float:
     """The noise level last set, as a share of the picture's range."""
-    return _asked("saliency_noise", 15, range(51)) / 100
+    return controls.value_of("saliency_noise", _NOISE, _FIRST_NOISE) / 100
 
 
 def samples_asked() -> int:
     """The number of noisy copies last set."""
-    return _asked("saliency_samples", 50, range(1, 101))
-
-
-def _asked(key: str, default: int, allowed: range) -> int:
-    """A slider's value where the slider itself is not drawn: this session's, the address's, or the default."""
-    named = str(st.query_params.get(key, ""))
-    value = st.session_state.get(key, int(named) if named.isdigit() else None)
-    return int(value) if value is not None and int(value) in allowed else default
+    return controls.value_of("saliency_samples", _SAMPLES, _FIRST_SAMPLES)
 
 
 def convention() -> Convention | None:
@@ -90,98 +82,80 @@ def convention() -> Convention | None:
 
 def samples() -> int:
     """The slider of the number of noisy copies."""
-    return int(
-        st.slider(
-            "Noisy copies",
-            1,
-            100,
-            50,
-            key="saliency_samples",
-            help="How many noisy copies of the picture are averaged, 1 to 100. About 50 are enough.",
-            **_KEPT,
-        )
+    return controls.slider(
+        "Noisy copies",
+        _SAMPLES,
+        _FIRST_SAMPLES,
+        key="saliency_samples",
+        help="How many noisy copies of the picture are averaged, 1 to 100. About 50 are enough.",
     )
 
 
 def display() -> Display:
     """Signs or not, and the rest in a popover."""
-    shown = st.segmented_control(
+    shown = controls.segmented(
         "Show",
         ["magnitude", "signed"],
-        default="magnitude",
-        required=True,
         key="saliency_show",
         help="Magnitude: how much. Signed: the sum over the colour channels, red raises the score, blue lowers it.",
-        **_KEPT,
     )
     preset = convention()
     # No help on the popovers themselves: it would lie over what they open.
     with st.popover("Display", icon=":material/tune:", width="stretch"):
-        opacity = st.slider(
+        opacity = controls.slider(
             "Opacity of the map",
-            0.0,
-            1.0,
+            (0.0, 1.0, 0.05),
             0.6,
-            0.05,
             key="saliency_opacity",
             help="0 shows the picture alone, 1 the map alone.",
-            **_KEPT,
         )
-        percentile = st.slider(
+        percentile = controls.slider(
             "Clip at percentile",
-            90.0,
-            100.0,
+            (90.0, 100.0, 0.5),
             99.0,
-            0.5,
             key="saliency_clip",
             help="Values above this percentile get the brightest colour. Display only: hovering shows the values.",
-            **_KEPT,
         )
-        channels = st.selectbox(
+        channels = controls.selectbox(
             "Colour channels",
             list(attribution.CHANNEL_RULES),
             key="saliency_channels",
             disabled=preset is not None or shown == "signed",
             help="How red, green and blue become one magnitude. A convention brings its own rule.",
-            **_KEPT,
         )
     if preset is not None and st.session_state.get("saliency_method") == "smoothgrad":
         channels = _CHANNELS[preset.id]
-    return Display(shown == "signed", float(opacity), float(percentile), str(channels))
+    return Display(shown == "signed", opacity, percentile, channels)
 
 
 def _smoothgrad() -> SmoothGradSpec:
-    preset_id = st.selectbox(
+    preset_id = controls.selectbox(
         "Convention",
         [labels.OWN, *(known.id for known in CONVENTIONS)],
         format_func=lambda chosen: labels.CONVENTIONS.get(chosen, chosen),
         key="saliency_convention",
         help="SmoothGrad as its paper, Captum or PAIR's library do it when nothing else is asked.",
-        **_KEPT,
     )
     preset = next((known for known in CONVENTIONS if known.id == preset_id), None)
     if preset is not None:
         spec = preset.spec
         st.caption(f"Noise {100 * spec.noise_level:.3g} %, {spec.n_samples} copies, {labels.VARIANTS[spec.variant]}.")
         return spec
-    noise = st.slider(
+    noise = controls.slider(
         "Noise level",
-        0,
-        50,
-        15,
+        _NOISE,
+        _FIRST_NOISE,
         format="%d %%",
         key="saliency_noise",
         help="Standard deviation of the noise, in percent of the picture's range; 0 to 50, best at 10 to 20.",
-        **_KEPT,
     )
     n_samples = samples()
-    variant = st.selectbox(
+    variant = controls.selectbox(
         "Average",
         list(labels.VARIANTS),
         format_func=labels.VARIANTS.__getitem__,
         key="saliency_variant",
         help="What becomes of the copies' gradients: their mean, the mean of their squares, or their variance.",
-        **_KEPT,
     )
     seed, antithetic = _drawn()
     return SmoothGradSpec(
@@ -192,58 +166,45 @@ def _smoothgrad() -> SmoothGradSpec:
 def _drawn() -> tuple[int, bool]:
     """How the noise is drawn: its seed, and whether each copy has a counterpart."""
     with st.popover("Noise", icon=":material/grain:", width="stretch"):
-        seed = st.number_input(
+        seed = controls.number(
             "Seed",
             0,
             9999,
-            0,
             key="saliency_seed",
             help="Another seed is other noise, 0 to 9999. A map that looks different then had too few copies.",
-            **_KEPT,
         )
-        antithetic = st.toggle(
+        antithetic = controls.toggle(
             "In pairs of opposite signs",
             key="saliency_antithetic",
             help="Antithetic noise: every second copy is the picture minus the noise of the copy before.",
-            **_KEPT,
         )
-    return int(seed), bool(antithetic)
+    return seed, antithetic
 
 
 def _integrated() -> IntegratedGradientsSpec:
-    baseline = st.selectbox(
+    baseline = controls.selectbox(
         "Begin with",
         labels.BASELINES,
         key="saliency_baseline",
         help="The picture that stands for nothing; the map tells what leads from it to yours.",
-        **_KEPT,
     )
-    steps = st.slider(
+    steps = controls.slider(
         "Steps",
-        8,
-        128,
+        (8, 128, 8),
         48,
-        8,
         key="saliency_steps",
         help="Pictures between the two whose gradients are added up, 8 to 128.",
-        **_KEPT,
     )
-    return replace(IntegratedGradientsSpec(), steps=int(steps), baseline=baseline)
+    return replace(IntegratedGradientsSpec(), steps=steps, baseline=baseline)
 
 
 def _layer(context: Context) -> str:
     spec = context.model.spec
-    offered = [spec.cam_layer, *(name for name in reversed(spec.feature_layers) if name != spec.cam_layer)]
-    if st.session_state.get("saliency_layer") not in (None, *offered):
-        st.session_state["saliency_layer"] = offered[0]
-    return str(
-        st.selectbox(
-            "Layer",
-            offered,
-            key="saliency_layer",
-            help="Whose maps are weighed, the last first. The earlier, the finer and the less about the class.",
-            **_KEPT,
-        )
+    return controls.selectbox(
+        "Layer",
+        [spec.cam_layer, *(name for name in reversed(spec.feature_layers) if name != spec.cam_layer)],
+        key="saliency_layer",
+        help="Whose maps are weighed, the last first. The earlier, the finer and the less about the class.",
     )
 
 

@@ -7,11 +7,10 @@ import streamlit as st
 from convis_core import attribution
 from convis_core.attribution import Method
 from convis_core.results import Attribution, Running
-from pages._shell import cache, live
+from pages._shell import cache, live, resume
 from pages._shell.context import Context
 
 SLOT = "saliency_live"
-_REACHED = "saliency_reached"
 
 
 def show(context: Context, method: Method, draw: Callable[[Running], None], *, height: int = 480) -> Running | None:
@@ -37,16 +36,16 @@ def show(context: Context, method: Method, draw: Callable[[Running], None], *, h
         found = cache.compute(key, quickly)
         draw(found)
         return found
-    resume = _reached(context, method)
+    before = _reached(context, method)
     job = live.watch(
         SLOT,
         key,
-        lambda: attribution.running(attribution.attribute(model, x, target, method, resume=resume)),
+        lambda: attribution.running(attribution.attribute(model, x, target, method, resume=before)),
         lambda frame, _job: draw(frame),
         height=height,
     )
     if job.frame is not None:
-        st.session_state[_REACHED] = (context.key("", target), method, job.frame.attribution)
+        resume.remember(SLOT, context.key("", target), (method, job.frame.attribution))
     return job.frame if job.done else None
 
 
@@ -69,8 +68,8 @@ def finished(context: Context, method: Method, *, waiting: str) -> Attribution |
 
 def _reached(context: Context, method: Method) -> Attribution | None:
     """What this session's SmoothGrad had reached, if it can go on from there."""
-    place, before, reached = st.session_state.get(_REACHED, (None, None, None))
-    if place == context.key("", context.target) and attribution.continues(before, method, reached):
-        frame: Attribution = reached
-        return frame
-    return None
+    found = resume.reached(SLOT, context.key("", context.target))
+    if found is None:
+        return None
+    before, frame = found
+    return frame if attribution.continues(before, method, frame) else None

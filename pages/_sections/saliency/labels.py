@@ -2,11 +2,16 @@
 
 from convis_core import attribution
 from convis_core.attribution import METHODS, Method
-from convis_core.results import SmoothGradSpec
+from convis_core.results import Baseline, SmoothGradSpec, SmoothGradVariant
 
 LABELS: dict[str, str] = {info.id: info.label for info in METHODS}
-VARIANTS = {"mean": "mean", "squared": "mean of squares", "variance": "variance", "absolute": "mean of magnitudes"}
-BASELINES = ("black", "grey", "white", "mean", "blurred")
+VARIANTS: dict[SmoothGradVariant, str] = {
+    "mean": "mean",
+    "squared": "mean of squares",
+    "variance": "variance",
+    "absolute": "mean of magnitudes",
+}
+BASELINES: tuple[Baseline, ...] = ("black", "grey", "white", "mean", "blurred")
 OWN = "my own settings"
 CONVENTIONS = {"paper": "the paper", "captum": "Captum", "pair": "PAIR"}
 """Short names of the conventions of SmoothGrad."""

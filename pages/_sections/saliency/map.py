@@ -15,7 +15,7 @@ from convis_core.figures.style import Scale
 from convis_core.results import Attribution, IntegratedGradientsSpec, Running, SmoothGradSpec
 from pages._sections.saliency import controls, growing, labels
 from pages._sections.saliency.controls import Display
-from pages._shell import clickable, layout
+from pages._shell import clickable, layout, text
 from pages._shell.context import Context
 
 _PROPORTIONS = (1.6, 1)
@@ -32,7 +32,7 @@ def draw(context: Context) -> None:
         try:
             found = growing.show(context, method, lambda frame: _show(context, method, display, frame))
         except ConvisError as error:
-            st.error(str(error), icon=":material/error:")
+            text.refuse(error)
             return
     _convention(method)
     if found is not None:

@@ -6,11 +6,8 @@ import streamlit as st
 
 from convis_core import attribution
 from convis_core.runtime import lanes
-from pages._shell import cache, live
+from pages._shell import cache, confirm, live
 from pages._shell.context import Context
-
-PATIENCE_SECONDS = 20.0
-"""What is expected to take longer is not begun without being asked for."""
 
 
 def agreed(context: Context, slot: str, expected: float, *parts: Any) -> bool:
@@ -25,24 +22,18 @@ def agreed(context: Context, slot: str, expected: float, *parts: Any) -> bool:
     Returns:
         Whether to begin.
     """
-    wish = repr(context.key(slot, context.target, *parts))
-    wishes: set[str] = st.session_state.setdefault(f"{slot}_wishes", set())
-    if expected <= PATIENCE_SECONDS or wish in wishes:
-        return True
-    st.info(
-        f"This takes about {live.seconds(expected)} on this machine, so it waits for you to press the button.",
-        icon=":material/hourglass_empty:",
+    wish = context.key(slot, context.target, *parts)
+    note = st.container()
+    begin = confirm.agreed(
+        slot, wish, f"Compute ({live.seconds(expected)})", at_once=expected <= confirm.PATIENCE_SECONDS
     )
-    st.button(
-        f"Compute ({live.seconds(expected)})",
-        key=f"{slot}_begin",
-        icon=":material/play_arrow:",
-        type="primary",
-        on_click=wishes.add,
-        args=(wish,),
-    )
-    st.image(context.view(448), alt=context.caption)
-    return False
+    if not begin:
+        note.info(
+            f"This takes about {live.seconds(expected)} on this machine, so it waits for you to press the button.",
+            icon=":material/hourglass_empty:",
+        )
+        st.image(context.view(448), alt=context.caption)
+    return begin
 
 
 def expected_seconds(context: Context, *, forwards: int = 0, gradients: int = 0) -> float:

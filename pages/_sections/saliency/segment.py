@@ -12,6 +12,7 @@ from convis_core.figures.scores import percent
 from convis_core.results import Attribution, GrabCutSpec, Segmentation
 from pages._sections.saliency import controls, growing, labels
 from pages._shell import cache, layout, text
+from pages._shell import controls as widgets
 from pages._shell.context import Context
 
 _SIDE = 640
@@ -34,59 +35,46 @@ def draw(context: Context) -> None:
                 return
             cut = _cut(context, method, found, spec)
         except ConvisError as error:
-            st.error(str(error), icon=":material/error:")
+            text.refuse(error)
             return
         _steps(context, method, found, cut)
         text.render("saliency.segment")
 
 
 def _spec() -> GrabCutSpec:
-    upper = st.slider(
+    upper = widgets.slider(
         "Object above percentile",
-        80,
-        99,
+        (80, 99, 1),
         95,
         key="saliency_upper",
-        bind="query-params",
-        persist_state="session",
         help="Pixels whose smoothed saliency is above this percentile are certainly the object; 80 to 99.",
     )
-    lower = st.slider(
+    lower = widgets.slider(
         "Background below percentile",
-        5,
-        70,
+        (5, 70, 1),
         30,
         key="saliency_lower",
-        bind="query-params",
-        persist_state="session",
         help="Pixels below this percentile are certainly not the object; 5 to 70.",
     )
-    smoothing = st.slider(
+    smoothing = widgets.slider(
         "Smoothing",
-        0.0,
-        20.0,
+        (0.0, 20.0, 1.0),
         6.0,
-        1.0,
         key="saliency_smoothing",
-        bind="query-params",
-        persist_state="session",
         help="Standard deviation of the blur of the map before the seeds are taken, 0 to 20 of the network's pixels.",
     )
-    iterations = st.slider(
+    iterations = widgets.slider(
         "Rounds of GrabCut",
-        1,
-        15,
+        (1, 15, 1),
         5,
         key="saliency_rounds",
-        bind="query-params",
-        persist_state="session",
         help="How often colours are learned and pixels divided anew, 1 to 15.",
     )
     return GrabCutSpec(
         foreground_percentile=float(upper),
         background_percentile=float(lower),
-        iterations=int(iterations),
-        smoothing=float(smoothing),
+        iterations=iterations,
+        smoothing=smoothing,
     )
 
 

@@ -11,6 +11,7 @@ from convis_core.figures import saliency as figures
 from convis_core.results import NoiseWalk, NoiseWalkSpec, SheetLayout
 from pages._sections.saliency import pace
 from pages._shell import cache, clickable, layout, live, text
+from pages._shell import controls as widgets
 from pages._shell.context import Context
 
 SLOT = "saliency_walk"
@@ -27,16 +28,12 @@ def draw(context: Context) -> None:
     """The pixel and the noise, the derivative along the way, and both ends of the way as pictures."""
     asked, answer = st.columns([1, 3.7])
     with asked:
-        noise = st.slider(
+        noise = widgets.slider(
             "Noise at the end",
-            0.5,
-            10.0,
+            (0.5, 10.0, 0.5),
             2.0,
-            0.5,
             format="%.1f %%",
             key="saliency_walk_noise",
-            bind="query-params",
-            persist_state="session",
             help="Standard deviation in percent of the picture's range, 0.5 to 10. At 2 the eye sees no change.",
         )
         pixel = _pixel(context)
@@ -64,29 +61,26 @@ def _pixel(context: Context) -> tuple[int, int]:
         )
         strongest = attribution.strongest_pixel(found)
     except ConvisError as error:
-        st.error(str(error), icon=":material/error:")
+        text.refuse(error)
         strongest = (0, 0)
     down, across = st.columns(2)
-    row = _field(down, "Row", _ROW)
-    column = _field(across, "Column", _COLUMN)
     last = model.input_size - 1
-    return min(strongest[0] if row is None else row, last), min(strongest[1] if column is None else column, last)
+    row = _field(down, "Row", _ROW, last)
+    column = _field(across, "Column", _COLUMN, last)
+    return strongest[0] if row is None else row, strongest[1] if column is None else column
 
 
-def _field(column: st.delta_generator.DeltaGenerator, label: str, key: str) -> int | None:
-    value: int | None = column.number_input(
+def _field(place: st.delta_generator.DeltaGenerator, label: str, key: str, last: int) -> int | None:
+    return widgets.optional_number(
         label,
         0,
         1024,
-        value=None,
-        step=1,
+        last=last,
         key=key,
-        bind="query-params",
-        persist_state="session",
+        place=place,
         placeholder="most",
         help="Of the pixel, from 0; empty for the most sensitive one. Clicking the picture sets both.",
     )
-    return value
 
 
 def _show(context: Context, frame: NoiseWalk) -> None:

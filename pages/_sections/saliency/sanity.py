@@ -9,6 +9,7 @@ from convis_core.attribution import Method
 from convis_core.errors import ConvisError
 from convis_core.results import SmoothGradSpec
 from pages._sections.saliency import controls, curves, forget, swap
+from pages._shell import controls as widgets
 from pages._shell import text
 from pages._shell.context import Context
 
@@ -25,15 +26,11 @@ def draw(context: Context) -> None:
     """The method, the test, and what it found."""
     asked, answer = st.columns([1, 3.7])
     with asked:
-        check = str(
-            st.radio(
-                "Test",
-                CHECKS,
-                key="saliency_check",
-                bind="query-params",
-                persist_state="session",
-                help="What is tested: the order of the pixels, the need for trained weights, the need for the class.",
-            )
+        check = widgets.radio(
+            "Test",
+            CHECKS,
+            key="saliency_check",
+            help="What is tested: the order of the pixels, the need for trained weights, the need for the class.",
         )
         method = controls.method(context)
         if check != CURVES and isinstance(method.spec, SmoothGradSpec):
@@ -42,7 +39,7 @@ def draw(context: Context) -> None:
         try:
             _DRAWN[check](context, method)
         except ConvisError as error:
-            st.error(str(error), icon=":material/error:")
+            text.refuse(error)
     text.render({CURVES: "saliency.curves", FORGET: "saliency.forget", SWAP: "saliency.swap"}[check])
 
 
