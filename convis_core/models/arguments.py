@@ -9,7 +9,7 @@ from convis_core.errors import SpecError
 from convis_core.models.spec import Triple
 
 
-def whole_number(what: str, value: object, low: int, high: int) -> int:
+def whole_number(what: str, value: Any, low: int, high: int) -> int:
     """The value as an int.
 
     Args:
@@ -24,7 +24,7 @@ def whole_number(what: str, value: object, low: int, high: int) -> int:
     >>> whole_number("A seed", 7, 0, 9)
     7
     """
-    if isinstance(value, Integral) and not isinstance(value, bool) and low <= value <= high:
+    if not isinstance(value, bool) and isinstance(value, Integral) and low <= int(value) <= high:
         return int(value)
     raise SpecError(f"{what} is a whole number from {low} to {high}, not {value!r}.")
 
@@ -75,5 +75,5 @@ def class_names(categories: object, classes: int) -> tuple[str, ...]:
     return tuple(categories) or tuple(f"class {index}" for index in range(classes))
 
 
-def _is_finite(number: object) -> bool:
-    return isinstance(number, Real) and not isinstance(number, bool) and math.isfinite(number)
+def _is_finite(number: Any) -> bool:
+    return not isinstance(number, bool) and isinstance(number, Real) and math.isfinite(number)
