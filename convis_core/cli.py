@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"convis {CORE_VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
-    start = commands.add_parser("run", help="start the dashboard and open it in the browser")
+    start = commands.add_parser("run", help="start the dashboard and print its address")
     start.add_argument("--port", type=int, default=8501, help="port of the server, 8501 by default")
     commands.add_parser("weights", help="download the weights of networks, or list them: convis weights --help")
     return parser
