@@ -18,12 +18,13 @@ PAGES = "The dashboard's floors"
 ATTRIBUTION = "The floors of attribution"
 ENGINES = "The floors of the engines"
 RUNTIME = "The floors of the runtime"
+MODELS = "The floors of the models"
 SECTIONS = "No section knows another page's"
 CIRCLES = "No circle among siblings"
 
 PLANTS: dict[str, tuple[str, dict[str, str]]] = {
-    "the core imports Streamlit": (PURE, {"convis_core/images.py": "import streamlit"}),
-    "the core imports the dashboard": (PURE, {"convis_core/images.py": "import pages._shell.layout"}),
+    "the core imports Streamlit": (PURE, {"convis_core/errors.py": "import streamlit"}),
+    "the core imports the dashboard": (PURE, {"convis_core/errors.py": "import pages._shell.layout"}),
     "a subject imports another": (
         CORE,
         {"convis_core/attribution/sanity/__init__.py": "import convis_core.occlusion"},
@@ -46,6 +47,11 @@ PLANTS: dict[str, tuple[str, dict[str, str]]] = {
         {"convis_core/attribution/methods/__init__.py": "import convis_core.attribution.registry"},
     ),
     "the lanes import the board": (RUNTIME, {"convis_core/runtime/lanes.py": "import convis_core.runtime.board"}),
+    "the registry loads a network": (MODELS, {"convis_core/models/registry.py": "import convis_core.models.loading"}),
+    "a network imports the registry": (
+        MODELS,
+        {"convis_core/models/zoo/network.py": "import convis_core.models.registry"},
+    ),
     "two files of a package import each other": (
         CIRCLES,
         {
