@@ -20,7 +20,7 @@ from torch import Tensor
 from convis_core import attribution, images, models
 from convis_core.models import LoadedModel
 from convis_core.results import Attribution, SmoothGradSpec
-from convis_core.runtime import lanes
+from convis_core.runtime import lanes, memory
 
 SAMPLES = 50
 TARGET = 281
@@ -29,6 +29,7 @@ NETWORKS = {"efficientnet_lite0": (2.0, (1, 2, 4, 8), 3), "vgg16": (1.5, (1, 2, 
 
 
 def main(names: list[str]) -> None:
+    memory.keep_freed()  # as the dashboard does
     x = images.to_tensor(images.sample("chelsea"), 224)
     print(f"SmoothGrad of {SAMPLES} samples; {lanes.shared().count} lanes against {torch.get_num_threads()} threads")
     print(f"{'network':20} {'Convis s':>9} {'Captum s':>9} {'batch':>6} {'ratio':>6} {'goal':>5}", end=" ")

@@ -23,6 +23,7 @@ from convis_core import images, models, occlusion
 from convis_core.models import LoadedModel
 from convis_core.results import OcclusionSpec
 from convis_core.runtime.board import Board
+from convis_core.runtime.memory import keep_freed
 
 PEOPLE = 30
 TARGET = 281
@@ -47,6 +48,7 @@ class Wait:
 
 
 def main() -> None:
+    keep_freed()  # as the dashboard does
     model = models.load("efficientnet_lite0")
     pictures = {sample.id: images.to_tensor(images.sample(sample.id), model.input_size) for sample in images.SAMPLES}
     same = Wish("coffee", OcclusionSpec(window=32, stride=8))

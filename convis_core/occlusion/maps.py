@@ -18,13 +18,13 @@ from convis_core.engines import incremental
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
 from convis_core.network.baselines import baseline
-from convis_core.network.checks import check_picture, check_target
+from convis_core.network.checks import check_answer, check_picture, check_target
 from convis_core.network.memo import once
 from convis_core.occlusion.order import Chunk, Crew, grid, interlaced, portions
 from convis_core.results import OcclusionCost, OcclusionMap, OcclusionSpec
 from convis_core.runtime import lanes
 from convis_core.runtime.cores import lane_count
-from convis_core.runtime.lru import Kept
+from convis_core.runtime.lru import Lru
 
 _BASES_BYTES = 160 * 2**20  # for each network; VGG16's base has 63 MB
 ACTIVATION_BYTES = 256 * 2**20
@@ -176,7 +176,7 @@ class _Remembered:
     """What one network's maps leave behind for the next: its last pictures' bases, and its pace on this machine."""
 
     def __init__(self) -> None:
-        self.bases: Kept[incremental.Base] = Kept(_BASES_BYTES)
+        self.bases: Lru[incremental.Base] = Lru(_BASES_BYTES)
         self.pace: float | None = None
 
 
@@ -267,6 +267,7 @@ def _score(
         patches = _patches(filling, starts[chunk.rows[here]], starts[chunk.columns[here]], task.spec.window)
         features.append(incremental.before_tail(base, batch, patches))
     logits = incremental.tail(base, features)
+    check_answer(logits)
     probabilities = logits.softmax(dim=1)
     top = probabilities.max(dim=1)
     return _Scores(

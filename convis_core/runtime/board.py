@@ -37,49 +37,28 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from convis_core.errors import ConvisError
 from convis_core.runtime import lanes
 from convis_core.runtime.job import Job, JobState
-from convis_core.runtime.lru import Kept, result_bytes
+from convis_core.runtime.lru import Lru, result_bytes
 
-__all__ = ["MAX_STARTED", "Board", "BoardSnapshot", "Job", "JobState", "shared_board"]
+__all__ = ["MAX_STARTED", "Board", "Job", "JobState", "shared_board"]
 
 MAX_STARTED = 32
-_JOB_BYTES = 2048  # what a kept job costs beside its result, so that many tiny results are bounded too
+_JOB_BYTES = 2048  # what a finished job takes beside its result, so that many tiny results are bounded too
 
 F = TypeVar("F")
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class BoardSnapshot:
-    """A board at one moment.
-
-    Attributes:
-        running: jobs whose next frame is being computed.
-        queued: jobs that wait for their turn, begun or not.
-        watchers: different watchers of these jobs that have polled of late.
-        results: finished results that are kept.
-        result_bytes: what those keep in memory.
-    """
-
-    running: int
-    queued: int
-    watchers: int
-    results: int
-    result_bytes: int
 
 
 class Board:
     """Runs jobs in turn on the lanes and keeps finished results; see the module's text.
 
     Args:
-        max_result_bytes: memory for finished results; those used longest ago make room.
-        inline: `submit` computes to the end in the caller's thread before it returns, for tests.
+        max_result_bytes: memory for finished results; the least recently used go first.
         patience: seconds without a poll after which a watcher counts as gone.
         clock: seconds, for watchers and times.
         pool: the lanes to compute on; None for those of the process.
@@ -92,12 +71,10 @@ class Board:
         self,
         *,
         max_result_bytes: int = 64 * 2**20,
-        inline: bool = False,
         patience: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
         pool: lanes.Lanes | None = None,
     ) -> None:
-        self._inline = inline
         self._patience = patience
         self._clock = clock
         self._pool = lanes.shared() if pool is None else pool
@@ -108,12 +85,12 @@ class Board:
         self._in_turn: set[Job[Any]] = set()
         self._begun = 0
         self._slots: dict[tuple[Hashable, Hashable], Job[Any]] = {}
-        self._kept: Kept[Job[Any]] = Kept(max_result_bytes)
+        self._results: Lru[Job[Any]] = Lru(max_result_bytes)
         self._drivers: list[threading.Thread] = []
         self._closed = False
 
     def submit(self, key: Hashable, make_frames: Callable[[], Iterator[F]], watcher: Hashable = None) -> Job[F]:
-        """The job of this key: the one that is on the way or kept, else a new one.
+        """The job of this key: one that is on the way or whose result is still here, else a new one.
 
         Args:
             key: everything that the result depends on.
@@ -126,21 +103,13 @@ class Board:
         with self._lock:
             if self._closed:
                 raise ConvisError("This job board is closed; start the program again to compute.")
-            job = self._kept.get(key) or self._live.get(key)
-            is_new = job is None
+            job = self._results.get(key) or self._live.get(key)
             if job is None:
                 job = self._live[key] = Job(self, key, make_frames)
-                if self._inline:
-                    self._begin_turn(job)
-                else:
-                    self._queue.append(job)
-                    self._start_drivers()
-                    self._work.notify()
+                self._queue.append(job)
+                self._start_drivers()
+                self._work.notify()
             job.watch(watcher)
-        if self._inline and is_new:
-            self._run_inline(job)
-        elif self._inline:
-            job.wait()
         return job
 
     def request(
@@ -163,18 +132,6 @@ class Board:
                 self._slots[watcher, slot] = job
         return job
 
-    def snapshot(self) -> BoardSnapshot:
-        """Counts for a status line."""
-        with self._lock:
-            present = {who for job in self._live.values() for who in job._present() if who is not None}
-            return BoardSnapshot(
-                running=len(self._in_turn),
-                queued=len(self._queue),
-                watchers=len(present),
-                results=len(self._kept),
-                result_bytes=self._kept.total_bytes,
-            )
-
     def close(self, timeout: float = 5.0) -> None:
         """Cancels every job, forgets the results, and gives frames on the way `timeout` seconds to end."""
         with self._lock:
@@ -182,7 +139,7 @@ class Board:
             for job in [*self._queue, *self._in_turn]:
                 job._watchers.clear()
                 self._stop_if_unwanted(job)
-            self._kept.clear()
+            self._results.clear()
             self._work.notify_all()
         deadline = time.monotonic() + timeout
         for driver in self._drivers:
@@ -205,14 +162,6 @@ class Board:
                 self._end(job, JobState.FAILED, error)
             job = None  # an idle driver keeps nobody's result alive
 
-    def _run_inline(self, job: Job[Any]) -> None:
-        try:
-            while not job.done:
-                self._turn(job)
-        except BaseException as error:
-            self._end(job, JobState.FAILED, error)
-            raise
-
     def _take(self) -> Job[Any] | None:
         """Waits for the next job that may take a turn; None when the board is closed and has none left."""
         with self._lock:
@@ -233,16 +182,15 @@ class Board:
             self._begun += 1
 
     def _turn(self, job: Job[Any]) -> None:
-        """One frame of one job, or its closing; on a lane unless the board is inline."""
+        """One frame of one job, or its closing; on a lane."""
         outcome = None
         if not self._stop_if_unwanted(job):
             outcome = job._advance()
         with self._lock:
             if outcome is None and not self._stop_if_unwanted(job):
-                if not self._inline:
-                    self._in_turn.remove(job)
-                    self._queue.append(job)
-                    self._work.notify()
+                self._in_turn.remove(job)
+                self._queue.append(job)
+                self._work.notify()
                 return
         state, error = outcome or (JobState.CANCELLED, None)
         self._end(job, state, error)
@@ -250,7 +198,7 @@ class Board:
     def _stop_if_unwanted(self, job: Job[Any]) -> bool:
         """Stops a job that nobody watches, for good; whether it is stopped."""
         with self._lock:
-            if not (job.done or job._stopped or self._inline or job._present()):
+            if not (job.done or job._stopped or job._present()):
                 job._stopped = True
                 self._leave(job)
                 if job in self._queue:
@@ -284,7 +232,7 @@ class Board:
             self._slots = {place: held for place, held in self._slots.items() if held is not job}
             job._end(state, error)
             if state is JobState.DONE and not self._closed:
-                self._kept.add(job.key, job, size)
+                self._results.add(job.key, job, size)
 
     def _position(self, job: Job[Any]) -> int | None:
         with self._lock:

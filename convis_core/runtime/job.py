@@ -55,7 +55,7 @@ class Job(Generic[F]):
         self._state = JobState.QUEUED
         self._stopped = False  # its next turn closes it, whoever may ask for it now
         self._frame: F | None = None
-        self._frames_seen = 0
+        self._has_frame = False
         self._error: BaseException | None = None
         self._watchers: dict[Hashable, float] = {}  # when each polled last; None need not poll: infinity
         self._submitted = board._clock()
@@ -71,11 +71,6 @@ class Job(Generic[F]):
     def frame(self) -> F | None:
         """The latest frame, None before the first; it stays however the job ends."""
         return self._frame
-
-    @property
-    def frames_seen(self) -> int:
-        """How many frames there have been: while it is the same, there is nothing new to draw."""
-        return self._frames_seen
 
     @property
     def done(self) -> bool:
@@ -167,7 +162,7 @@ class Job(Generic[F]):
                 if self._progress == 1.0:  # said to be the last: its end need not wait a round
                     self._publish(next(self._frames))
         except StopIteration:
-            if self._frames_seen:
+            if self._has_frame:
                 return JobState.DONE, None
             return JobState.FAILED, ConvisError("The computation ended without a result.")
         except Exception as error:  # noqa: BLE001 - whatever it is, its watchers see it and the board lives on
@@ -175,7 +170,7 @@ class Job(Generic[F]):
         return None
 
     def _start_frames(self) -> Iterator[F]:
-        # Let go of it: a result that is kept need not keep the network and picture that it came from.
+        # Let go of it: a result need not keep alive the network and picture that it came from.
         make_frames, self._make_frames = self._make_frames, None
         if make_frames is None:
             raise RuntimeError("A job that has ended was given a turn.")
@@ -187,8 +182,7 @@ class Job(Generic[F]):
             if isinstance(done, int | float) and isinstance(total, int | float) and total > 0:
                 self._progress = min(1.0, max(0.0, done / total))
                 self._recent.append((self._board._clock(), self._progress))
-            self._frame = frame  # before the count: who sees the new count sees the new frame
-            self._frames_seen += 1
+            self._frame, self._has_frame = frame, True
 
     def _close_frames(self) -> Exception | None:
         """Closes the iterator, once; what its `finally` blocks raised."""

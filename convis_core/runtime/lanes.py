@@ -20,7 +20,8 @@ never more computing threads than cores, whoever asks:
 on the way, so a newcomer waits for a handful of chunks of each computation before it and never for the whole
 of one. At most eight calls in a row overtake a waiting chunk or step.
 
-**Memory.** What the tasks free is kept for the next ones, and given back after a few seconds without any.
+**Memory.** What the tasks have freed goes back to the system after a few seconds without any. A program that computes
+for long calls `memory.keep_freed` once, so that until then it serves the next tasks.
 
 **Grad mode.** Every task starts with gradients enabled and outside inference mode, whatever its caller or the
 task before it had set, and leaves its thread as it found it. A function that wants no gradients says so.
@@ -270,7 +271,6 @@ def shared() -> Lanes:
     global _shared
     with _shared_lock:
         if _shared is None:
-            memory.keep_freed()
             _shared = Lanes(lane_count())
         return _shared
 

@@ -1,9 +1,10 @@
-"""What becomes of freed memory: the process keeps it while it computes, and gives it back when it rests.
+"""What becomes of freed memory: a process can keep it while it computes, and give it back when it rests.
 
 glibc returns the maps of a network to the system as soon as they are freed, and the system hands out zeroed pages
 again for the next batch, one page fault for every four kilobytes. In gradients through a network that was a fifth of
-the time. On systems without glibc nothing is changed. What every batch needs anew in another size, threads keep
-themselves: see ``Scratch``.
+the time. ``keep_freed`` changes this for the whole process, so a program decides on it and no import does: the
+dashboard and the benchmarks call it. On systems without glibc nothing is changed. What every batch needs anew in
+another size, threads reuse themselves: see ``Scratch``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _SETTINGS = {
 
 
 class Scratch(threading.local):
-    """Memory for passing values, kept by every thread that asks for it.
+    """Memory for passing values, one piece for every thread that asks for it.
 
     Crops with their halos are the largest tensors of all, and of another size at every step. Taken from the system
     one by one they leave holes between them that soon are several times as large.
@@ -39,7 +40,14 @@ class Scratch(threading.local):
         self._memory = torch.empty(0)
 
     def take(self, *shapes: tuple[int, ...]) -> list[Tensor]:
-        """Tensors of these shapes, side by side; what the memory held before is lost."""
+        """Tensors of these shapes, side by side; what the memory held before is lost.
+
+        Args:
+            shapes: one for each tensor, float32.
+
+        >>> [tuple(part.shape) for part in Scratch().take((2, 3), (4,))]
+        [(2, 3), (4,)]
+        """
         sizes = [math.prod(shape) for shape in shapes]
         if self._memory.numel() < sum(sizes):
             self._memory = torch.empty(sum(sizes))
@@ -48,9 +56,10 @@ class Scratch(threading.local):
 
 
 def keep_freed() -> bool:
-    """Let freed memory serve the next batch; whether the C library could be told.
+    """Let freed memory serve the next batch, in the whole process; whether the C library could be told.
 
-    Whoever has set one of glibc's own variables, MALLOC_TOP_PAD_ for one, has the last word.
+    Whoever has set one of glibc's own variables, MALLOC_TOP_PAD_ for one, has the last word. Once is enough; before
+    the first computation it does the most.
     """
     library = _glibc()
     if library is None or any(name.startswith("MALLOC_") for name in os.environ):

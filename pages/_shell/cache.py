@@ -4,8 +4,6 @@ Keys are names, digests and specifications. Streamlit hashes large arrays by sam
 under names with an underscore, which it does not hash.
 """
 
-import os
-import threading
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
@@ -13,11 +11,11 @@ import streamlit as st
 from PIL import Image
 from torch import Tensor
 
-from convis_core import CORE_VERSION, images, models
+from convis_core import images, models
 from convis_core.models import LoadedModel
 from convis_core.runtime import lanes
 from convis_core.runtime.board import Board, shared_board
-from convis_core.runtime.lru import Kept, result_bytes
+from convis_core.runtime.lru import Lru, result_bytes
 from pages._shell.pictures import PictureStore
 
 T = TypeVar("T")
@@ -30,13 +28,8 @@ _LONGER, _SHORTER, _MOST_PIXELS = 1600, 672, 4_000_000
 
 
 def board() -> Board:
-    """The job board of this process. ``CONVIS_INLINE=1`` makes it run jobs in the page's thread, for tests."""
-    return _inline_board() if os.environ.get("CONVIS_INLINE") == "1" else shared_board()
-
-
-@st.cache_resource(show_spinner=False)
-def _inline_board() -> Board:
-    return Board(inline=True)
+    """The job board of this process."""
+    return shared_board()
 
 
 @st.cache_resource(show_spinner=False)
@@ -53,7 +46,7 @@ def pictures() -> PictureStore:
 
 @st.cache_resource(max_entries=3, show_spinner=False)
 def model(model_id: str) -> LoadedModel:
-    """A network with its pretrained weights, shared by all sessions; the three used last are kept."""
+    """A network with its pretrained weights, shared by all sessions; the three used last stay."""
     return models.load(model_id)
 
 
@@ -85,37 +78,32 @@ def compute(key: Hashable, function: Callable[[], T]) -> T:
         key: all that the answer depends on: see ``Context.key``.
         function: computes it; must not use Streamlit.
     """
-    return _computed(CORE_VERSION, repr(key), function)
+    return _computed(repr(key), function)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _computed(version: str, key: str, _function: Callable[[], T]) -> T:
+def _computed(key: str, _function: Callable[[], T]) -> T:
     return lanes.run(_function)
 
 
 def compute_large(key: Hashable, function: Callable[[], T]) -> T:
     """A short computation whose answer takes megabytes, such as all channels of a layer.
 
-    Kept like those of ``compute``, but bounded in bytes, since 256 layers of VGG16 would fill the machine.
+    Remembered like those of ``compute``, but bounded in bytes, since 256 layers of VGG16 would fill the machine. Two
+    who ask at the same moment may both compute; nobody waits for a stranger's layer.
 
     Args:
         key: all that the answer depends on: see ``Context.key``.
         function: computes it; must not use Streamlit.
     """
-    lock, kept = _large()
-    name = repr(key)
-    with lock:
-        found = kept.get(name)
-    if found is None:
-        # Outside the lock: two who ask at the same moment may both compute, nobody waits for a stranger's layer.
-        found = lanes.run(function)
-        with lock:
-            if kept.get(name) is None:
-                kept.add(name, found, result_bytes(found))
-    answer: T = found
+    answers, name = _large_answers(), repr(key)
+    answer: T | None = answers.get(name)
+    if answer is None:
+        answer = lanes.run(function)
+        answers.add(name, answer, result_bytes(answer))
     return answer
 
 
 @st.cache_resource(show_spinner=False)
-def _large() -> tuple[threading.Lock, Kept[Any]]:
-    return threading.Lock(), Kept(_LARGE_BYTES)
+def _large_answers() -> Lru[Any]:
+    return Lru(_LARGE_BYTES)

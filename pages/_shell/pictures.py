@@ -1,11 +1,10 @@
 """The pictures people brought, for as long as the server lives."""
 
 import re
-import threading
 import unicodedata
-from collections import OrderedDict
 
 from convis_core import images
+from convis_core.runtime.lru import Lru
 
 SHORT = 12
 """Hex digits of a digest that stand in an address: 48 bits, no collision among any server's pictures."""
@@ -14,44 +13,33 @@ _LONGEST = 48
 
 
 class PictureStore:
-    """Files of uploaded pictures under their sha256, the longest unused dropped first.
+    """Files of uploaded pictures under their sha256, up to a number of bytes; the least recently used go first.
 
     It holds the files, not the decoded pictures: thirty telephones' photographs are 100 MB as JPEG and 1 GB as RGB.
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._files: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._files: Lru[tuple[bytes, str]] = Lru(max_bytes)
 
     def put(self, content: bytes, file_name: str) -> str:
-        """Keep a picture and the name of its file, and return its short digest; it is known to be readable."""
+        """Store a picture and the name of its file, and return its short digest; it is known to be readable."""
         name = short(content)
-        with self._lock:
-            self._files[name] = content, title(file_name)
-            self._files.move_to_end(name)
-            while len(self._files) > 1 and sum(len(file) for file, _ in self._files.values()) > self._max_bytes:
-                self._files.popitem(last=False)
+        self._files.add(name, (content, title(file_name)), len(content))
         return name
 
     def get(self, name: str) -> bytes | None:
         """The file under a short digest, or None when it was never here or has been dropped."""
-        with self._lock:
-            found = self._files.get(name)
-            if found is None:
-                return None
-            self._files.move_to_end(name)
-            return found[0]
+        stored = self._files.get(name)
+        return None if stored is None else stored[0]
 
     def title(self, name: str) -> str | None:
         """What the file under a short digest was called, or None when it is not here."""
-        with self._lock:
-            found = self._files.get(name)
-            return None if found is None else found[1]
+        stored = self._files.get(name)
+        return None if stored is None else stored[1]
 
 
 def short(content: bytes) -> str:
-    """The short digest under which a picture is kept and addressed."""
+    """The short digest under which a picture is stored and addressed."""
     return images.digest(content)[:SHORT]
 
 

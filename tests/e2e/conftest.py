@@ -59,7 +59,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         log = tmp_path_factory.mktemp("server") / "log.txt"
-        environment = {name: value for name, value in os.environ.items() if name != "CONVIS_INLINE"}
+        environment = dict(os.environ)
         # Any attempt to leave this machine shall fail at once, and loudly.
         nowhere = "http://127.0.0.1:9"
         environment |= {"HTTP_PROXY": nowhere, "HTTPS_PROXY": nowhere, "NO_PROXY": "127.0.0.1"}

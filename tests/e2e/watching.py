@@ -22,28 +22,32 @@ ROOT = Path(__file__).resolve().parents[2]
 WATCHED = """
 import json, sys, threading, time
 from pathlib import Path
+from weakref import WeakKeyDictionary
 from streamlit.web import cli
 from convis_core.runtime.board import Job, shared_board
 
-advance, holding = Job._advance, Path(sys.argv[2])
+advance, holding, frames = Job._advance, Path(sys.argv[2]), WeakKeyDictionary()
 
 def advance_unless_held(job):
     try:
-        held = job.frames_seen >= int(holding.read_text())
+        held = frames.get(job, 0) >= int(holding.read_text())
     except FileNotFoundError:
         held = False
     if held:
         return time.sleep(0.02)
+    frames[job] = frames.get(job, 0) + 1
     return advance(job)
 
 Job._advance = advance_unless_held
 
 def tell(file):
+    board = shared_board()
     while True:
-        seen = shared_board().snapshot()
+        with board._lock:
+            computations = len(board._in_turn) + len(board._queue)
         said = {
-            "computations": seen.running + seen.queued,
-            "results": seen.results,
+            "computations": computations,
+            "results": len(board._results),
             "cpu": time.process_time(),
             "clock": time.monotonic(),
         }
@@ -104,8 +108,7 @@ def watched_server(folder: Path) -> Iterator[Watched]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     file, holding, log = folder / "seen.json", folder / "hold.txt", folder / "log.txt"
-    environment = {name: value for name, value in os.environ.items() if name != "CONVIS_INLINE"}
-    environment |= {"CONVIS_WEIGHTS_DIR": str(folder), "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"CONVIS_WEIGHTS_DIR": str(folder), "PYTHONPATH": str(ROOT)}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-c", WATCHED, str(file), str(holding), str(port)],

@@ -1,24 +1,43 @@
-"""Pages without a browser: Streamlit's AppTest, with the job board computing in the page's own thread."""
+"""Pages without a browser: Streamlit's AppTest, in which every job has ended before the page goes on."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+
+from convis_core.runtime.board import Board, Job
+from pages._shell import cache
 
 ROOT = Path(__file__).resolve().parents[2]
 
 OpenPage = Callable[..., AppTest]
 
 
+_LONGEST_JOB = 120.0
+
+
+class SettlingBoard(Board):
+    """A board whose jobs have ended when a page is given them: AppTest knows no polling."""
+
+    def request(self, *wish: Any) -> Job[Any]:
+        job = super().request(*wish)
+        assert job.wait(_LONGEST_JOB), "the job did not end"
+        return job
+
+
 @pytest.fixture(autouse=True)
-def inline_jobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Jobs end before the page goes on: AppTest knows no polling."""
-    monkeypatch.setenv("CONVIS_INLINE", "1")
+def settled_jobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test has a board of its own, so that none is served another's results."""
+    board = SettlingBoard(patience=math.inf)
+    monkeypatch.setattr(cache, "board", lambda: board)
     monkeypatch.chdir(ROOT)
     monkeypatch.syspath_prepend(str(ROOT))
     yield
+    board.close()
     st.cache_resource.clear()
 
 

@@ -129,6 +129,16 @@ def held(boards: Boards) -> tuple[Board, Gated]:
     return board, plug
 
 
+def frames_of(job: Job[int]) -> int:
+    """How many frames of `endless` or of a gate there have been: each is its number."""
+    return job.frame or 0
+
+
+def idle(board: Board) -> bool:
+    with board._lock:
+        return not (board._in_turn or board._queue)
+
+
 def endless() -> Iterator[int]:
     frame = 0
     while True:
@@ -149,11 +159,11 @@ def test_thirty_threads_share_one_computation(boards: Boards) -> None:
     with ThreadPoolExecutor(30) as people:
         got = list(people.map(ask, range(30)))
         assert len(set(map(id, got))) == 1
-        assert board.snapshot().watchers == 30
+        assert set(got[0]._present()) == set(range(30))
         frames.allow(4)
         assert all(people.map(lambda job: job.wait(WAIT), got))
     assert (frames.made, frames.computed) == (1, 3)
-    assert (got[0].state, got[0].frame, got[0].frames_seen, got[0].partial) == (JobState.DONE, 3, 3, False)
+    assert (got[0].state, got[0].frame, got[0].partial) == (JobState.DONE, 3, False)
 
 
 def test_a_finished_result_is_served_again(boards: Boards) -> None:
@@ -218,11 +228,11 @@ def test_jobs_give_one_frame_each_in_turn(held: tuple[Board, Gated]) -> None:
 def test_a_short_job_ends_while_long_ones_run(boards: Boards, lane_count: int) -> None:
     board = boards(lane_count)
     long = [board.submit(("long", number), endless) for number in range(3)]
-    until(lambda: all(job.frames_seen for job in long))
+    until(lambda: all(frames_of(job) for job in long))
     short = board.submit("short", lambda: iter(range(5)))
     assert short.wait(WAIT)
-    seen = [job.frames_seen for job in long]
-    until(lambda: all(job.frames_seen > before for job, before in zip(long, seen, strict=True)))
+    seen = [frames_of(job) for job in long]
+    until(lambda: all(frames_of(job) > before for job, before in zip(long, seen, strict=True)))
     assert not any(job.done for job in long)
 
 
@@ -285,7 +295,7 @@ def test_a_cancelled_job_makes_room_for_one_that_may_not_begin_yet(
     monkeypatch.setattr(jobs, "MAX_STARTED", 2)
     board = boards(2)
     long = [board.submit(number, endless) for number in range(2)]
-    until(lambda: all(job.frames_seen for job in long))
+    until(lambda: all(frames_of(job) for job in long))
     late = board.submit("late", lambda: iter([1]))
     assert not late.wait(0.02)
     long[0].cancel()
@@ -384,7 +394,7 @@ def test_a_job_whose_watchers_vanish_is_closed(boards: Boards) -> None:
     boards.clock.now += 4
     job.touch("a")
     boards.clock.now += 4  # b has not polled for eight seconds, a for four
-    assert board.snapshot().watchers == 1
+    assert job._present() == ["a"]
     frames.allow(2)
     until(lambda: frames.asked == 3)  # it goes on after the second
     assert (job.done, job.frame) == (False, 2)
@@ -410,7 +420,7 @@ def test_cancelled_by_its_only_watcher_it_is_closed(boards: Boards) -> None:
     board, frames = boards(), boards.gate()
     job = board.submit("key", frames, watcher="a")
     frames.allow(1)
-    until(lambda: job.frames_seen == 1)
+    until(lambda: job.frame == 1)
     job.cancel("a")
     frames.allow(1)
     assert job.wait(WAIT)
@@ -423,7 +433,7 @@ def test_cancelled_by_one_of_its_watchers_it_goes_on(boards: Boards) -> None:
     job.watch("b")
     job.cancel("a")
     job.touch("a")  # one poll too late: it does not come back
-    assert board.snapshot().watchers == 1
+    assert job._present() == ["b"]
     frames.allow(4)
     assert job.wait(WAIT)
     assert job.state is JobState.DONE
@@ -448,7 +458,7 @@ def test_a_job_that_has_not_begun_is_dropped_at_once(held: tuple[Board, Gated], 
     job.cancel("a")
     assert job.done
     assert (job.state, job.frame, job.partial) == (JobState.CANCELLED, None, True)
-    assert board.snapshot().queued == 0
+    assert not board._queue
     assert (released.made, cancelled.made) == (0, 0)
 
 
@@ -510,9 +520,8 @@ def test_two_slots_with_one_job_let_go_one_by_one(boards: Boards) -> None:
     job = board.request("session", "left", "key", frames)
     assert board.request("session", "right", "key", frames) is job
     frames.allow(1)
-    until(lambda: job.frames_seen == 1)
+    until(lambda: job.frame == 1)
     board.request("session", "left", "other", endless)
-    assert board.snapshot().watchers == 1
     assert job._present() == ["session"]
     board.request("session", "right", "other", endless)
     frames.allow(1)
@@ -549,7 +558,7 @@ def test_closing_early_runs_finally_blocks_on_a_lane_after_the_chunks(boards: Bo
             assert sorted(started) == sorted(ended)
 
     job = board.submit("key", frames, watcher="a")
-    until(lambda: job.frames_seen > 2)
+    until(lambda: (job.frame or 0) > 2)
     job.cancel("a")
     assert job.wait(WAIT)
     assert job.error is None
@@ -609,7 +618,7 @@ def test_other_ways_to_fail(boards: Boards) -> None:
     def ends(make_frames: Callable[[], Any], cancel: bool = False) -> Job[Any]:
         job = board.submit(make_frames, make_frames, watcher="a")
         if cancel:
-            until(lambda: job.frames_seen > 0)
+            until(lambda: job.frame is not None)
             job.cancel("a")
         assert job.wait(WAIT)
         assert job.state is JobState.FAILED
@@ -639,7 +648,7 @@ def test_an_error_in_closing_is_not_swallowed(held: tuple[Board, Gated]) -> None
 
     job = board.submit("stubborn", stubborn, watcher="a")
     plug.allow(1)
-    until(lambda: job.frames_seen > 0)
+    until(lambda: job.frame is not None)
     job.cancel("a")
     plug.allow(1)
     assert job.wait(WAIT)
@@ -702,7 +711,7 @@ def test_a_closed_board_has_ended_everything(boards: Boards) -> None:
             ended.append(number)
 
     waiting = [board.submit(number, partial(frames, number)) for number in range(5)]
-    until(lambda: all(job.frames_seen for job in waiting))
+    until(lambda: all(frames_of(job) for job in waiting))
     board.close(WAIT)
     assert [job.state for job in waiting] == [JobState.CANCELLED] * 5
     assert sorted(ended) == list(range(5))
@@ -735,10 +744,10 @@ def test_progress_and_time_to_the_end(boards: Boards) -> None:
             yield Frame(done, 4)
 
     def next_frame(after: float) -> None:
-        seen = job.frames_seen
+        before = job.frame
         clock.now += after
         permits.release()
-        until(lambda: job.frames_seen == seen + 1)
+        until(lambda: job.frame is not before)
 
     job = board.submit("key", frames)
     assert began.wait(WAIT)
@@ -789,22 +798,7 @@ def test_who_sees_the_end_sees_the_last_frame(boards: Boards) -> None:
         job = board.submit(number, lambda: iter(range(3)))
         while not job.done:
             pass
-        assert (job.frame, job.frames_seen) == (2, 3)
-
-
-def test_a_snapshot_counts(held: tuple[Board, Gated]) -> None:
-    board, plug = held
-    board.submit("a", lambda: iter([1]), watcher="x")
-    last = board.submit("b", lambda: iter([2]), watcher="x")
-    last.watch("y")
-    now = board.snapshot()
-    assert (now.running, now.queued, now.watchers, now.results, now.result_bytes) == (1, 2, 2, 0, 0)
-    plug.allow(2)
-    assert last.wait(WAIT)
-    until(lambda: board.snapshot().running == 0)
-    now = board.snapshot()
-    assert (now.running, now.queued, now.watchers, now.results) == (0, 0, 0, 3)
-    assert now.result_bytes > 0
+        assert job.frame == 2
 
 
 def test_an_idle_board_uses_no_processor(boards: Boards, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -820,7 +814,7 @@ def test_an_idle_board_uses_no_processor(boards: Boards, monkeypatch: pytest.Mon
     for condition in (board._work, board._pool._changed):
         monkeypatch.setattr(condition, "wait", partial(counted, condition.wait))
     assert board.submit("another", lambda: iter(range(10))).wait(WAIT)  # so that all wait in the counted way
-    until(lambda: board.snapshot().running == 0)
+    until(lambda: idle(board))
     time.sleep(0.05)
     woken.clear()
     before = time.process_time()
@@ -829,58 +823,7 @@ def test_an_idle_board_uses_no_processor(boards: Boards, monkeypatch: pytest.Mon
     assert time.process_time() - before < 0.1
 
 
-# Inline
-
-
-def test_an_inline_board_computes_before_it_returns() -> None:
-    board = Board(inline=True)
-    threads: list[int] = []
-
-    def frames() -> Iterator[Frame]:
-        torch.set_grad_enabled(False)
-        for done in range(1, 4):
-            threads.append(threading.get_ident())
-            yield Frame(done, 3)
-
-    job = board.request("session", "panel", "key", frames)
-    assert (job.state, job.frame, job.frames_seen, job.progress) == (JobState.DONE, Frame(3, 3), 3, 1.0)
-    assert set(threads) == {threading.get_ident()}
-    assert torch.is_grad_enabled()
-    assert board.submit("key", frames) is job
-    with torch.no_grad():
-        board.submit("again", lambda: iter([1]))
-        assert not torch.is_grad_enabled()
-    failed = board.submit("failing", lambda: iter([1 // 0]))
-    assert isinstance(failed.error, ZeroDivisionError)
-    assert board.snapshot().running == board.snapshot().queued == 0
-
-
-def test_an_inline_board_does_not_hide_an_interrupt() -> None:
-    board = Board(inline=True)
-
-    def interrupted() -> Iterator[int]:
-        yield 1
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        board.submit("key", interrupted)
-    assert board.submit("key", lambda: iter([1])).state is JobState.DONE
-
-
-def test_an_inline_board_is_single_flight_too() -> None:
-    board, frames = Board(inline=True), Gated(1)
-    with ThreadPoolExecutor(2) as people:
-        first = people.submit(board.submit, "key", frames)
-        assert frames.waits.wait(WAIT)
-        second = people.submit(board.submit, "key", frames)
-        with pytest.raises(TimeoutError):
-            second.result(0.05)
-        frames.allow(2)
-        assert first.result(WAIT) is second.result(WAIT)
-    assert frames.made == 1
-
-
-# What is kept
+# What stays
 
 
 def test_kept_results_are_bounded_in_bytes(boards: Boards) -> None:
@@ -889,7 +832,7 @@ def test_kept_results_are_bounded_in_bytes(boards: Boards) -> None:
     def ask(key: Hashable, megabytes: int = 1) -> Job[torch.Tensor]:
         job = board.submit(key, lambda: iter([torch.zeros(megabytes * 1_000_000, dtype=torch.uint8)]))
         assert job.wait(WAIT)
-        assert board.snapshot().result_bytes <= 3_500_000
+        assert board._results.total_bytes <= 3_500_000
         return job
 
     first, second, third = ask("a"), ask("b"), ask("c")
@@ -898,11 +841,11 @@ def test_kept_results_are_bounded_in_bytes(boards: Boards) -> None:
     assert ask("c") is third
     assert ask("a") is first
     assert ask("b") is not second
-    assert board.snapshot().results == 3
+    assert len(board._results) == 3
     large = ask("large", 4)
     assert large.frame is not None
     assert ask("large", 4) is not large
-    assert board.snapshot().results == 3
+    assert len(board._results) == 3
 
 
 def test_a_result_that_replaces_another_counts_once(held: tuple[Board, Gated]) -> None:
@@ -918,16 +861,15 @@ def test_a_result_that_replaces_another_counts_once(held: tuple[Board, Gated]) -
     assert anew.wait(WAIT)
     assert job.state is JobState.DONE
     assert board.submit("plug", plug) is anew
-    now = board.snapshot()
-    assert now.results == 1
-    assert 4000 < now.result_bytes < 8000
+    assert len(board._results) == 1
+    assert 4000 < board._results.total_bytes < 8000
 
 
 def test_tiny_results_are_bounded_too(boards: Boards) -> None:
     board = boards(max_result_bytes=100_000)
     for key in range(200):
         assert board.submit(key, lambda: iter([None])).wait(WAIT)
-    assert board.snapshot().results < 60
+    assert len(board._results) < 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -996,7 +938,7 @@ def test_everything_at_once_leaves_nothing_behind(boards: Boards) -> None:
                 job.release(number)
             elif act == 2:
                 job.touch(number)
-                _ = job.position, job.eta, job.progress, board.snapshot()
+                _ = job.position, job.eta, job.progress
             elif act == 3:
                 job.wait(0.01)
 
@@ -1005,11 +947,11 @@ def test_everything_at_once_leaves_nothing_behind(boards: Boards) -> None:
             future.result(WAIT)
     boards.clock.now += 100  # they have all gone home
     until(lambda: all(job.done for job in asked))
-    now = board.snapshot()
-    assert (now.running, now.queued, now.watchers) == (0, 0, 0)
+    assert idle(board)
+    assert not any(job._present() for job in asked)
     assert (board._begun, board._live, board._slots, board._in_turn) == (0, {}, {}, set())
     assert opened == ended
-    assert now.result_bytes <= 50_000
+    assert board._results.total_bytes <= 50_000
     for job in asked:
         if job.state is JobState.DONE:
             assert job.frame is not None
@@ -1033,7 +975,7 @@ def plain():
 def mapping():
     yield from lanes.map(lambda _: torch.nn.functional.conv2d(x, w).mean(), range(10**9))
 jobs = [shared_board().submit(name, make) for name, make in [("plain", plain), ("mapping", mapping)]]
-while not all(job.frames_seen for job in jobs):
+while any(job.frame is None for job in jobs):
     jobs[0].wait(0.01)
 """
     done = subprocess.run(

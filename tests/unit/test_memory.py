@@ -40,6 +40,7 @@ def run(script: str, **environment: str) -> list[float]:
 
 
 _AGAIN = """
+memory.keep_freed()
 pool = lanes.shared()
 for _ in range(4):  # until the heaps have found their size
     pool.run(maps)
@@ -58,6 +59,7 @@ def test_the_next_computation_finds_its_memory_ready():
 
 def test_an_idle_pool_gives_its_memory_back():
     computed, rested, again = run("""
+memory.keep_freed()
 lanes._REST = 0.2
 pool = lanes.shared()
 pool.run(maps)
