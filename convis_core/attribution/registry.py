@@ -22,6 +22,7 @@ _FILES = (
     "guided_backprop",
     "grad_cam",
     "guided_grad_cam",
+    "layer_cam",
 )
 """The files in ``methods``, in the order in which methods are offered: the recommended one first."""
 
