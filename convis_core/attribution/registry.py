@@ -23,6 +23,7 @@ _FILES = (
     "grad_cam",
     "guided_grad_cam",
     "layer_cam",
+    "hires_cam",
 )
 """The files in ``methods``, in the order in which methods are offered: the recommended one first."""
 
