@@ -24,6 +24,7 @@ _FILES = (
     "guided_grad_cam",
     "layer_cam",
     "hires_cam",
+    "grad_cam_plus_plus",
 )
 """The files in ``methods``, in the order in which methods are offered: the recommended one first."""
 
