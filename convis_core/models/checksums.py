@@ -54,8 +54,8 @@ def sha256(path: Path, *, anew: bool = False) -> str:
 
 
 def _version(path: Path) -> _Version:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def _remembered(name: str, version: _Version) -> str | None:

@@ -148,7 +148,7 @@ def _open(url: str, offset: int, timeout: float) -> "tuple[requests.Response, in
         if offset and response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return _open(url, 0, timeout)
         raise StreamError(_refusal(response.status_code, _host(url)))
-    # A server that answers with another range than the one asked for is found out by the checksum of the whole.
+    # A server that answers with another range than the one asked for is caught by the checksum of the whole.
     return response, offset if response.status_code == HTTPStatus.PARTIAL_CONTENT else 0
 
 

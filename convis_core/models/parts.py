@@ -86,7 +86,7 @@ def size_or_zero(path: Path) -> int:
 def _version(path: Path) -> tuple[int, int, int] | None:
     """What changes when a file is replaced; None where there is none."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns

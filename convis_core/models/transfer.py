@@ -19,7 +19,7 @@ from convis_core.models.parts import Part, size_or_zero, waiting_part
 _BLOCK_BYTES = 1024 * 1024
 # More than this beyond the published size is not our file: stop before it fills the disk.
 _SLACK_BYTES = 1024 * 1024
-_TURN_SECONDS = 0.05  # between two looks at a part that somebody else is filling
+_TURN_SECONDS = 0.05  # between two queries of a part that somebody else is filling
 
 _ELSEWHERE = (
     "Try again; where the network is blocked, run python -m convis_core.models fetch on another computer and "

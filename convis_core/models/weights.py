@@ -1,4 +1,4 @@
-"""The checkpoint of a network: found on this machine, else downloaded; read as tensors and nothing else.
+"""The checkpoint of a network: taken from this machine, else downloaded; read as tensors and nothing else.
 
 It is looked for in the folder that the environment variable ``CONVIS_WEIGHTS_DIR`` names, then in torch hub's
 cache, where torchvision would have put it. A download goes to that folder, or to the cache if none is named.
@@ -111,7 +111,7 @@ def download(
 
 
 def obtain(source: WeightsSource, *, timeout: float = _TIMEOUT_SECONDS) -> Path:
-    """The checkpoint's file: found, or downloaded to the end without a word; its digest is the published one.
+    """The checkpoint's file, downloaded to the end if it is not here; its digest is the published one.
 
     Raises:
         WeightsError: when it is not here and cannot be downloaded, or when another file has its name.
@@ -200,16 +200,16 @@ def _hub_directory() -> Path:
 def _size(path: Path) -> int | None:
     """The size of a file in bytes; None when nothing has its name."""
     try:
-        found = path.stat()
+        status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise WeightsError(_unreadable(path, error)) from error
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise WeightsError(f"{path} is a folder, where a file is expected. {_ANEW}")
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise WeightsError(f"{path} is not an ordinary file. {_ANEW}")
-    return found.st_size
+    return status.st_size
 
 
 def _unreadable(path: Path, error: OSError) -> str:

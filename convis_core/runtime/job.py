@@ -65,6 +65,7 @@ class Job(Generic[F]):
 
     @property
     def state(self) -> JobState:
+        """Where it stands."""
         return self._state
 
     @property

@@ -65,6 +65,7 @@ class Lru(Generic[T]):
                 self.total_bytes -= freed
 
     def clear(self) -> None:
+        """Forget everything."""
         with self._lock:
             self._entries.clear()
             self.total_bytes = 0

@@ -5,7 +5,6 @@ from typing import TypeVar
 
 import streamlit as st
 
-from convis_core import CORE_VERSION
 from convis_core.errors import ConvisError
 from convis_core.runtime.board import Job
 from pages._shell import cache, resume, text
@@ -27,20 +26,20 @@ def watch(
 ) -> Job[F]:
     """Ask the board for a computation and draw whatever it has, until it ends.
 
-    Asking for something else in the same slot lets go of what was asked before. While the first frame is on its
-    way, the place of the picture is kept.
+    Asking for something else in the same slot lets go of what was asked before. Until the first frame comes, its
+    place on the page is filled by a skeleton.
 
     Args:
         slot: the place on the page, unique in the app; it is also the key of the widgets here.
         key: all that the result depends on: see ``Context.key``.
         make_frames: starts the computation; runs on another thread and must not use Streamlit.
         draw: draws a frame; runs again for every new frame.
-        height: of the place that is kept for the first frame, in CSS pixels.
+        height: of the skeleton, in CSS pixels.
 
     Returns:
         The job, for those who need more than its frames.
     """
-    job = _job(slot, (CORE_VERSION, key), make_frames)
+    job = _job(slot, key, make_frames)
     ended_before = job.done
 
     @st.fragment(run_every=None if ended_before else _POLL_SECONDS)
@@ -108,7 +107,11 @@ def _in_words(error: BaseException) -> str:
 
 
 def seconds(duration: float) -> str:
-    """A duration as people say it."""
+    """A duration as people say it.
+
+    >>> [seconds(duration) for duration in (0.24, 42.3, 150)]
+    ['0.2 s', '42 s', '2.5 min']
+    """
     if duration < 10:
         return f"{duration:.1f} s"
     return f"{duration:.0f} s" if duration < 90 else f"{duration / 60:.1f} min"

@@ -6,8 +6,6 @@ import concurrent.futures
 import contextlib
 import gc
 import os
-import subprocess
-import sys
 import threading
 import time
 import weakref
@@ -20,6 +18,7 @@ import torch
 
 from convis_core.errors import SpecError
 from convis_core.runtime import cores, lanes
+from tests.unit.interpreters import needs_fork, run_script
 
 WAIT = 20.0
 
@@ -467,19 +466,7 @@ def test_closing_the_pool_ends_those_who_wait(
         one.run(str)
 
 
-def run_script(script: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "CONVIS_LANES": "2", "PYTHONPATH": str(Path(lanes.__file__).parents[1])}
-    return subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@needs_fork
 def test_a_forked_child_has_lanes_of_its_own() -> None:
     done = run_script(
         """
@@ -501,11 +488,13 @@ def fork_within_a_task():
     return pid
 pid = lanes.run(fork_within_a_task)
 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 8
-"""
+""",
+        CONVIS_LANES="2",
     )
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@needs_fork
 def test_the_interpreter_ends_cleanly_while_lanes_compute() -> None:
     done = run_script(
         """
@@ -524,7 +513,8 @@ def consume():
             pass
 threading.Thread(target=consume, daemon=True).start()
 busy.wait()
-"""
+""",
+        CONVIS_LANES="2",
     )
     assert (done.returncode, done.stderr) == (0, "")
 
