@@ -19,9 +19,10 @@ ROOT = Path(__file__).resolve().parents[2]
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
 _PREPARED = """
-import json, os, signal, sys
+import gc, json, os, signal, sys
 import torch
 from convis_core.runtime import board, lanes, memory
+gc.freeze()  # or every child would copy what it only counts
 for line in sys.stdin:
     task = json.loads(line)
     child = os.fork()
