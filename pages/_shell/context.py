@@ -14,7 +14,7 @@ from convis_core.export import Recipe
 from convis_core.models import LoadedModel
 from convis_core.network import predict
 from convis_core.results import Prediction
-from pages._shell import cache, controls, navigation, network, pictures, share
+from pages._shell import cache, controls, navigation, network, pictures, share, text
 
 FOLLOW = "what the network says"
 _SAMPLES = {sample.id: sample for sample in images.SAMPLES}
@@ -119,31 +119,19 @@ def choose() -> None:
 
 
 def _accept_ids() -> None:
-    """Take ``?model=vgg16`` and ``?class=282`` as well as the labels that the widgets write into the address.
-
-    The address is rewritten and the run begun again, since a widget reads it only when it is new.
-    """
+    """Take ``?model=vgg16`` and ``?class=282`` as well as the labels that the widgets write into the address."""
     labels = {spec.id: spec.label for spec in models.MODELS}
     numbers = {str(index): name for index, name in enumerate(models.imagenet_categories())}
-    for key, known in (("model", labels), ("class", numbers)):
-        written = str(st.query_params.get(key, ""))
-        if written in known:
-            st.query_params[key] = known[written]
-            st.rerun()
+    controls.settle("model", lambda said: [labels.get(name, name) for name in said])
+    controls.settle("class", lambda said: [numbers.get(name, name) for name in said])
 
 
 def _choose_picture(size: int) -> tuple[str, Image.Image, Tensor]:
     """The picker, the picture under it, and a way to bring one's own."""
     options = [*_SAMPLES, *_brought()]
-    st.selectbox(
-        "Picture",
-        options,
-        key="picture",
-        bind="query-params",
-        persist_state="session",
-        help="A sample from scikit-image, or a picture of your own.",
+    picture_id = controls.selectbox(
+        "Picture", options, key="picture", help="A sample from scikit-image, or a picture of your own."
     )
-    picture_id = str(st.session_state["picture"])
     read = _read(picture_id, size)
     if read is None:
         st.warning(
@@ -159,7 +147,7 @@ def _choose_picture(size: int) -> tuple[str, Image.Image, Tensor]:
     with bring.popover("Your own", width="stretch", help="Upload a picture or take one."):
         _bring()
     if picture_id not in _SAMPLES:
-        bring.caption(_caption(picture_id))
+        bring.caption(text.plain(_caption(picture_id)))
     return picture_id, picture, x
 
 
@@ -204,7 +192,7 @@ def _bring() -> None:
     )
     error = st.session_state.get("picture_error")
     if error:
-        st.error(error, icon=":material/broken_image:")
+        text.refuse(error, icon=":material/broken_image:")
 
 
 def _keep(widget: str) -> None:

@@ -25,6 +25,30 @@ N = TypeVar("N", int, float)
 _BOUND: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
 
 
+def settle(key: str, fit: Callable[[Sequence[str]], list[str]]) -> None:
+    """Write into the address what a control makes of it, before the control reads it.
+
+    ``st.query_params`` refuses to do this for a control that was drawn before, and going back in the browser's history
+    brings an old address to such a one. So this writes as Streamlit itself corrects an address.
+
+    Args:
+        key: of the control.
+        fit: gives the texts that shall stand in the address for those that do; none to take the name away.
+    """
+    said = st.query_params.get_all(key)
+    wanted = fit(said)
+    if wanted == said:
+        return
+    with get_session_state().query_params() as query:
+        if not wanted:
+            query.remove_param(key)
+        elif len(wanted) == 1:
+            query.set_corrected_value(key, wanted[0], "string_value")
+        else:
+            query.set_corrected_value(key, wanted, "string_array_value")
+        query.set_initial_query_params_from_current()
+
+
 def slider(
     label: str,
     span: tuple[N, N, N],
@@ -51,7 +75,7 @@ def slider(
         width: in CSS pixels.
     """
     low, high, step = span
-    _settle(key, lambda said: address.numbers(said, span))
+    settle(key, lambda said: address.numbers(said, span))
     with _at(place):
         chosen = st.slider(
             label, low, high, value, step, format=format, key=key, help=help, disabled=disabled, width=width, **_BOUND
@@ -64,7 +88,7 @@ def interval(
 ) -> tuple[float, float]:
     """Two numbers between limits, the smaller one first; the arguments are those of ``slider``."""
     low, high, step = span
-    _settle(key, lambda said: address.numbers(said, span, count=2))
+    settle(key, lambda said: address.numbers(said, span, count=2))
     first, last = st.slider(label, low, high, value, step, key=key, help=help, **_BOUND)
     return float(first), float(last)
 
@@ -137,7 +161,7 @@ def optional_number(
 
 
 def _bound_number(key: str, low: int, high: int) -> None:
-    _settle(key, lambda said: address.numbers(said, (low, high, 1)))
+    settle(key, lambda said: address.numbers(said, (low, high, 1)))
     held = st.session_state.get(key)
     if held is not None and not low <= held <= high:
         st.session_state[key] = min(max(int(held), low), high)
@@ -232,7 +256,7 @@ def multiselect(
 ) -> list[T]:
     """Any of many options, in the order in which they were picked; the arguments are those of ``selectbox``."""
     names = {format_func(option) for option in options}
-    _settle(key, lambda said: address.choices(said, names, several=True))
+    settle(key, lambda said: address.choices(said, names, several=True))
     held = st.session_state.get(key)
     if held is not None and any(option not in options for option in held):
         st.session_state[key] = [option for option in held if option in options]
@@ -258,7 +282,7 @@ def toggle(
         disabled: whether it has no effect at the moment.
         place: the column or container; where None, where it stands.
     """
-    _settle(key, address.switch)
+    settle(key, address.switch)
     with _at(place):
         return bool(st.toggle(label, value, key=key, help=help, disabled=disabled, **_BOUND))
 
@@ -282,7 +306,7 @@ def text_input(
         max_chars: how long the text may be.
         place: the column or container; where None, where it stands.
     """
-    _settle(key, lambda said: address.line(said, longest=max_chars))
+    settle(key, lambda said: address.line(said, longest=max_chars))
     with _at(place):
         return str(st.text_input(label, value, max_chars, key=key, help=help, **_BOUND))
 
@@ -299,31 +323,11 @@ def _settle_choice(key: str, options: Sequence[T], default: T | None, format_fun
     """Forget an option that is not offered, in the address and in the session; gives the option to begin with."""
     start = options[0] if default is None else default
     names = {format_func(option) for option in options}
-    _settle(key, lambda said: address.choices(said, names))
+    settle(key, lambda said: address.choices(said, names))
     held = st.session_state.get(key)
     if held is not None and held not in options:
         st.session_state[key] = start
     return start
-
-
-def _settle(key: str, fit: Callable[[Sequence[str]], list[str]]) -> None:
-    """Write into the address what the control makes of it, before the control reads it.
-
-    ``st.query_params`` refuses to do this for a control that was drawn before, and going back in the browser's history
-    brings an old address to such a one. So this writes as Streamlit itself corrects an address.
-    """
-    said = st.query_params.get_all(key)
-    wanted = fit(said)
-    if wanted == said:
-        return
-    with get_session_state().query_params() as query:
-        if not wanted:
-            query.remove_param(key)
-        elif len(wanted) == 1:
-            query.set_corrected_value(key, wanted[0], "string_value")
-        else:
-            query.set_corrected_value(key, wanted, "string_array_value")
-        query.set_initial_query_params_from_current()
 
 
 def _at(place: DeltaGenerator | None) -> AbstractContextManager[object]:
