@@ -78,7 +78,7 @@ def load(model_id: str, *, weights: Literal["pretrained", "random"] = "pretraine
 
 def _assign(network: nn.Module, spec: ModelSpec, path: Path) -> None:
     """Give the network the checkpoint's own tensors, without a second copy of them."""
-    again = f"delete it and run: python -m convis_core.models fetch {spec.id}"
+    again = f"delete it and run: python -m convis_core weights fetch {spec.id}"
     try:
         state = adapt_state(spec.id, checkpoints.read_state_dict(path), tuple(network.state_dict()))
         network.load_state_dict({name: value.contiguous() for name, value in state.items()}, assign=True)

@@ -22,7 +22,7 @@ _SLACK_BYTES = 1024 * 1024
 _TURN_SECONDS = 0.05  # between two queries of a part that somebody else is filling
 
 _ELSEWHERE = (
-    "Try again; where the network is blocked, run python -m convis_core.models fetch on another computer and "
+    "Try again; where the network is blocked, run python -m convis_core weights fetch on another computer and "
     "name the folder it wrote to in CONVIS_WEIGHTS_DIR; or stay with EfficientNet-Lite0, which needs no "
     "download."
 )

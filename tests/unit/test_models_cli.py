@@ -1,4 +1,4 @@
-"""``python -m convis_core.models``: fetching weights for an offline workshop, and listing what is here."""
+"""``convis weights``: fetching weights for an offline workshop, and listing what is here."""
 
 import hashlib
 import io
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from convis_core.models import __main__ as cli
+from convis_core.cli import weights as cli
 from convis_core.models import weights
 from convis_core.models.registry import get_spec
 from convis_core.models.spec import ModelSpec, WeightsSource
@@ -145,7 +145,7 @@ def test_a_wrong_command_line_shows_the_usage(arguments: list[str], capsys: pyte
     with pytest.raises(SystemExit) as stop:
         cli.main(arguments)
     assert stop.value.code == 2
-    assert "usage: python -m convis_core.models" in capsys.readouterr().err
+    assert "usage: convis weights" in capsys.readouterr().err
 
 
 def test_a_terminal_sees_one_line_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,10 +215,9 @@ def test_the_module_runs_as_a_command_and_shows_no_traceback(
 ) -> None:
     monkeypatch.setenv("CONVIS_WEIGHTS_URL", "http://127.0.0.1:9/models")  # where nobody listens
     monkeypatch.setenv("CONVIS_WEIGHTS_DIR", str(tmp_path / "own"))
-    monkeypatch.setattr(sys, "argv", ["python -m convis_core.models", "fetch", "squeezenet1_1"])
-    monkeypatch.delitem(sys.modules, "convis_core.models.__main__")
+    monkeypatch.setattr(sys, "argv", ["python -m convis_core", "weights", "fetch", "squeezenet1_1"])
     with pytest.raises(SystemExit) as stop:
-        runpy.run_module("convis_core.models", run_name="__main__")
+        runpy.run_module("convis_core", run_name="__main__")
     said = capsys.readouterr()
     assert stop.value.code == 1
     assert said.out == ""

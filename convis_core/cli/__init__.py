@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["weights"]:
-        from convis_core.models.__main__ import main as weights  # imports PyTorch, which the rest does without
+        from convis_core.cli.weights import main as weights  # imports PyTorch, which the rest does without
 
         return weights(words[1:])
     options = _parser().parse_args(words)
@@ -70,7 +70,7 @@ def run(port: int) -> int:
 
 def find_dashboard() -> Path | None:
     """The entry script of the dashboard: in the current folder, or in the checkout that this package belongs to."""
-    for folder in (Path.cwd(), Path(__file__).resolve().parents[1]):
+    for folder in (Path.cwd(), Path(__file__).resolve().parents[2]):
         # Any project may have a dashboard.py; only this one has the folder beside it.
         if (folder / "dashboard.py").is_file() and (folder / "pages" / "_shell").is_dir():
             return folder / "dashboard.py"

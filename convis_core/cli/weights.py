@@ -1,7 +1,7 @@
-"""Bring the networks' weights to this machine, or say which are here.
+"""``convis weights``: download the weights of networks, or list which are on this machine.
 
-``python -m convis_core.models fetch vgg16`` prepares a workshop without a network;
-``python -m convis_core.models list`` tells what is here and where.
+``convis weights fetch vgg16`` prepares a workshop without a network connection, ``convis weights list`` says what is on
+this machine and where.
 """
 
 import argparse
@@ -36,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m convis_core.models",
-        description="Bring the networks' weights to this machine, or say which are here.",
+        prog="convis weights",
+        description="Download the weights of networks, or list which are on this machine.",
         epilog="CONVIS_WEIGHTS_DIR names the folder to look in first and to download to, "
         "CONVIS_WEIGHTS_URL the address of a mirror.",
     )
@@ -128,7 +128,3 @@ def _where(spec: ModelSpec) -> str:
     if path is None:
         return "not installed" if spec.embedded else "not here"
     return f"comes with Convis: {path}" if spec.embedded else str(path)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
