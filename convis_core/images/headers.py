@@ -14,7 +14,7 @@ MAX_PIXELS = 50_000_000
 MAX_SIDE = 65_535
 """JPEG's own limit. Pillow holds a pointer for every row: eight bytes for each pixel of a strip of width 1."""
 
-_MAX_PIXELS = {"WEBP": 12_600_000, "AVIF": 25_000_000, "HEIF": 25_000_000}
+_MAX_PIXELS = {"WEBP": 12_600_000, "TIFF": 25_000_000, "AVIF": 25_000_000, "HEIF": 25_000_000}
 """These decoders hold several copies of the whole picture: WebP's takes 16 bytes a pixel, 200 MB at this limit."""
 
 _MAX_READS = 100_000
@@ -30,7 +30,7 @@ _MAX_ARITHMETIC = 8_000_000  # pixels of a JPEG in arithmetic coding, which is f
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"MM*\x00", b"II\x00*", b"MM\x00+", b"II+\x00")
-_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _TIFF_OFFSETS = (273, 279, 324, 325)  # of strips and tiles, and their lengths
 _MAX_STRIPS = 70_000  # one a row
