@@ -1,10 +1,11 @@
 """The networks: what is known of each, and how to load one.
 
-Names are torchvision's. ``python -m convis_core.models list`` says which weights are on this machine.
+Names are torchvision's. ``python -m convis_core weights list`` says which weights are on this machine.
 """
 
 from convis_core.models.categories import imagenet_categories, imagenet_synsets
 from convis_core.models.loading import choose_device, load
+from convis_core.models.probability import probabilities
 from convis_core.models.registry import MODELS, get_spec
 from convis_core.models.spec import LoadedModel, ModelSpec, WeightsSource
 from convis_core.models.wrapping import wrap
@@ -19,5 +20,6 @@ __all__ = [
     "imagenet_categories",
     "imagenet_synsets",
     "load",
+    "probabilities",
     "wrap",
 ]

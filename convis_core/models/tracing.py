@@ -25,7 +25,7 @@ from convis_core.models.rewriting import rewrite
 
 _NAMES = "convis_names"
 _TORCH = str(Path(torch.__file__).parent)
-_OWN = frozenset({__file__, str(Path(__file__).with_name("pixels.py"))})
+_OWN = frozenset(str(Path(__file__).with_name(name)) for name in ("tracing.py", "pixels.py", "wrapping.py"))
 
 # While torch.fx traces, it patches nn.Module for the whole process: one at a time.
 _lock = threading.RLock()
@@ -193,11 +193,16 @@ def _place(file: str, line: int) -> str:
     return f"line {line} of {file} ({getline(file, line).strip()})"
 
 
+def place_of(error: BaseException) -> str:
+    """The line of the network's own code at which an error arose; empty when there is none."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _inner(frame.filename)]
+    return _place(frames[-1].filename, frames[-1].lineno or 0) if frames else ""
+
+
 def _not_followed(error: Exception, tracer: _Tracer) -> str:
     """One sentence: where torch.fx stopped, and why."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _inner(frame.filename)]
-    where = _place(frames[-1].filename, frames[-1].lineno or 0) if frames else tracer.line
-    return f"torch.fx cannot follow {where or 'the forward of this network'}: {_reason(error)}."
+    where = place_of(error) or tracer.line or "the forward of this network"
+    return f"torch.fx cannot follow {where}: {_reason(error)}."
 
 
 def _reason(error: Exception) -> str:
@@ -213,5 +218,10 @@ def _reason(error: Exception) -> str:
         return "it writes into a part of a tensor"
     if "Proxy" in text or "'len'" in text:
         return "it needs a number where only a picture gives one"
-    lines = text.strip().splitlines() or [""]
+    return first_line(error)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line and without a stop."""
+    lines = str(error).strip().splitlines() or ["no reason was given"]
     return f"{type(error).__name__}: {lines[0].strip().rstrip('.')}"

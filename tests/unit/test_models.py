@@ -110,7 +110,7 @@ def test_wrap_leaves_the_module_alone():
     assert all(torch.equal(before[name], value) for name, value in own.state_dict().items())
     assert torch.allclose(logits, own.eval()((x - 0.5) / 0.25), atol=1e-6)
     assert predict(model, x, top=9).top[0].name in ("cat", "dog")
-    assert model.spec.feature_layers == ("0", "1") and model.spec.cam_layer == "0"
+    assert model.spec.feature_layers == ("0", "1") and model.spec.cam_layer == "1"
 
 
 def test_wrap_takes_a_single_layer():
