@@ -33,7 +33,7 @@ json.dump(
         "parameters": sum(parameter.numel() for parameter in network.module.parameters()),
         "summary": network.spec.summary,
     },
-    open("found.json", "w"),
+    open("answers.json", "w"),
 )
 """
 
@@ -99,13 +99,13 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_was_added_works(copy: Path) -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd=copy, timeout=300)
     assert done.returncode == 0, done.stderr
-    found = json.loads((copy / "found.json").read_text())
+    answers = json.loads((copy / "answers.json").read_text())
     for name in ("page", "section"):
-        assert any(words.startswith("#### The mean of the picture is **0.") for words in found[name])
-        assert "Dark is near 0, bright is near 1." in found[name]
-    assert "The mean of all values." in found["page"]
-    assert found["parameters"] == 21_797_672
-    assert found["summary"] == "Twice the blocks of ResNet-18, and as easy to train."
+        assert any(words.startswith("#### The mean of the picture is **0.") for words in answers[name])
+        assert "Dark is near 0, bright is near 1." in answers[name]
+    assert "The mean of all values." in answers["page"]
+    assert answers["parameters"] == 21_797_672
+    assert answers["summary"] == "Twice the blocks of ResNet-18, and as easy to train."
 
 
 def test_what_was_added_passes_the_checks(copy: Path) -> None:

@@ -20,15 +20,15 @@ def blocks(language: str) -> list[str]:
 
 def mapped() -> list[str]:
     """The paths in the map of the code, each with the folders above it."""
-    found: list[str] = []
+    paths: list[str] = []
     above: list[str] = []
     for line in blocks("")[0].splitlines():
         place = re.match(r"( {0,2})(\S+)  ", line)
         if place is None:
             continue
         above = [*above[: len(place[1]) // 2], place[2]]
-        found.append("".join(above))
-    return found
+        paths.append("".join(above))
+    return paths
 
 
 def test_the_example_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

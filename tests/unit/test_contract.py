@@ -93,8 +93,8 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, list[str]] = json.loads((copy / "broken.json").read_text())
-    return found
+    answer: dict[str, list[str]] = json.loads((copy / "broken.json").read_text())
+    return answer
 
 
 def test_the_code_as_it_is_breaks_no_contract(broken: dict[str, list[str]]) -> None:
