@@ -1,9 +1,7 @@
 """Class models: what the network thinks a class looks like, drawn by gradient ascent."""
 
-import streamlit as st
-
 from pages._sections.class_models import draw, inside, numbers, others, pair
-from pages._shell import layout, navigation, text
+from pages._shell import layout, text
 from pages._shell.context import shared_context
 
 SECTIONS = {
@@ -14,7 +12,7 @@ SECTIONS = {
 }
 
 context = shared_context()
-st.html(navigation.ASSETS / "css" / "class_models.css")
+layout.stylesheet("class_models")
 layout.header(context, "Class models", "What does the network think a class looks like? Let it draw one.")
 layout.sections(context, SECTIONS, key="class_models_view")
 text.explain("class_models", numbers.numbers(context))

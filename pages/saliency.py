@@ -1,9 +1,7 @@
 """Saliency: which pixels move the score of a class, and whether to believe it."""
 
-import streamlit as st
-
 from pages._sections.saliency import compare, map, sanity, segment, strip, walk
-from pages._shell import layout, navigation, text
+from pages._shell import layout, text
 from pages._shell.context import shared_context
 
 SECTIONS = {
@@ -15,7 +13,7 @@ SECTIONS = {
     "Should you believe it?": sanity.draw,
 }
 
-st.html(navigation.ASSETS / "css" / "saliency.css")
+layout.stylesheet("saliency")
 context = shared_context()
 layout.header(context, "Saliency", "Which pixels would change the score if they changed a little?")
 layout.sections(context, SECTIONS, key="saliency_view")

@@ -44,6 +44,11 @@ def apply_style() -> None:
     st.logo(str(brand / f"wordmark-{theme}.svg"), size="large", icon_image=str(brand / "mark.svg"))
 
 
+def stylesheet(page: str) -> None:
+    """What the look of one page alone needs, from ``assets/css/PAGE.css``."""
+    st.html(ASSETS / "css" / f"{page}.css")
+
+
 def header(context: Context, title: str, purpose: str) -> None:
     """Title, one sentence of purpose, and the context strip: network, picture, class and its probability."""
     categories = context.model.categories
