@@ -1,7 +1,7 @@
 """All layers of a network with their sizes, and what they come to together."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from torch import fx, nn
@@ -13,7 +13,7 @@ from convis_core.network import receptive
 from convis_core.network.operations import CONVOLUTION
 from convis_core.network.shapes import grid
 from convis_core.network.trace import attribute
-from convis_core.results.architecture import LayerRow, Totals
+from convis_core.results.architecture import LayerRow, ReceptiveField, Totals
 
 _BYTES_PER_VALUE = 4
 
@@ -36,11 +36,11 @@ def describe(model: LoadedModel) -> tuple[LayerRow, ...]:
     rows: list[LayerRow] = []
     counted: set[str] = set()
     for node in traced.module.graph.nodes:
-        if node.op in ("placeholder", "output", "get_attr") or node not in shapes:
+        if node.op in ("placeholder", "output") or node not in shapes or node not in fields:
             continue
         operation = traced.operations[node]
-        weights, biases = _learned(traced, node, counted)
-        sources = [source for source in node.all_input_nodes if source in shapes and source.op != "get_attr"]
+        weights, biases = _learned(traced, node, fields, counted)
+        sources = [source for source in node.all_input_nodes if source in shapes and source in fields]
         window = operation if operation.has_window or operation.kind.startswith(CONVOLUTION) else None
         rows.append(
             LayerRow(
@@ -86,14 +86,18 @@ def totals(rows: Sequence[LayerRow]) -> Totals:
     )
 
 
-def _learned(traced: network.Traced, node: fx.Node, counted: set[str]) -> tuple[int, int]:
+def _learned(
+    traced: network.Traced, node: fx.Node, fields: Mapping[fx.Node, ReceptiveField], counted: set[str]
+) -> tuple[int, int]:
     """Numbers of weights and biases that an operation is the first to read: its layer's, or bare parameters."""
-    owners = [str(node.target)] if node.op == "call_module" else []
+    # A layer that returns several things, as attention does, is no row itself: who takes the first of them counts it.
+    several = [source for source in node.all_input_nodes if source not in traced.shapes]
+    owners = [str(owner.target) for owner in (node, *several) if owner.op == "call_module"]
     sizes: dict[str, int] = {}
     for owner in owners:
         layer = traced.module.get_submodule(owner)
         sizes |= {f"{owner}.{name}": parameter.numel() for name, parameter in layer.named_parameters()}
-    for name in _read_directly(node):
+    for name in _read_directly(node, fields):
         value = attribute(traced.module, name)
         if isinstance(value, nn.Parameter):
             sizes[name] = value.numel()
@@ -103,9 +107,15 @@ def _learned(traced: network.Traced, node: fx.Node, counted: set[str]) -> tuple[
     return sum(new.values()) - biases, biases
 
 
-def _read_directly(node: fx.Node) -> list[str]:
-    """Names of the parameters and buffers that an operation reads without a layer of its own."""
-    return [str(source.target) for source in node.all_input_nodes if source.op == "get_attr"]
+def _read_directly(node: fx.Node, fields: Mapping[fx.Node, ReceptiveField]) -> list[str]:
+    """Names of the parameters and buffers that an operation reads, by itself or by way of others worked out of them."""
+    found: list[str] = []
+    for source in node.all_input_nodes:
+        if source.op == "get_attr":
+            found.append(str(source.target))
+        elif source not in fields:
+            found += _read_directly(source, fields)
+    return found
 
 
 def _depth(rows: Iterable[LayerRow]) -> int:

@@ -8,6 +8,11 @@ from torch import Tensor
 from convis_core.errors import SpecError
 from convis_core.results.class_models import ClassModelFrame, ClassModelSpec, DreamSpec, Regularisers, Transforms
 from convis_core.results.objectives import Objective
+from convis_core.values import check_choice, check_real, check_seed, check_whole
+
+_MOST_STEPS, _MOST_VIEWS, _MOST_JITTER = 100_000, 64, 1024
+_MOST_WEIGHT = 1e6
+_LEAST = 1e-3
 
 
 def check_spec(spec: ClassModelSpec) -> None:
@@ -16,18 +21,21 @@ def check_spec(spec: ClassModelSpec) -> None:
     Raises:
         SpecError: a value is out of range, or a regulariser does not fit the parameterisation.
     """
-    if spec.parameterisation not in ("fourier", "pixels"):
-        raise SpecError(f"The parameterisation is 'fourier' or 'pixels', not {spec.parameterisation!r}.")
-    if spec.start not in ("zeros", "noise", "picture"):
-        raise SpecError(f"The start is 'zeros', 'noise' or 'picture', not {spec.start!r}.")
-    _at_least(1, steps=spec.steps, ramp=spec.ramp, frame_every=spec.frame_every, steps_at_once=spec.steps_at_once)
-    _at_least(0, learning_rate=spec.learning_rate, seed=spec.seed)
-    _share(cool_down=spec.cool_down)
+    check_choice("The parameterisation", spec.parameterisation, ("fourier", "pixels"))
+    check_choice("The start", spec.start, ("zeros", "noise", "picture"))
+    check_whole("The number of steps", spec.steps, 1, _MOST_STEPS)
+    check_whole("The ramp", spec.ramp, 1, _MOST_STEPS)
+    check_whole("The number of steps from frame to frame", spec.frame_every, 1, _MOST_STEPS)
+    check_whole("The number of steps at once", spec.steps_at_once, 1, _MOST_VIEWS)
+    check_real("The learning rate", spec.learning_rate, 0, 100)
+    check_real("The cool-down", spec.cool_down, 0, 1)
+    check_seed(spec.seed)
     _check_regularisers(spec.regularisers, spec.parameterisation)
     _check_transforms(spec.transforms)
-    _at_least(0, decay=spec.spectrum.decay, cutoff=spec.spectrum.cutoff)
-    if spec.spectrum.chroma <= 0 or spec.spectrum.contrast <= 0:
-        raise SpecError("Chroma and contrast must be more than 0, or every picture would be grey.")
+    check_real("The decay of the spectrum", spec.spectrum.decay, 0, 10)
+    check_real("The cutoff of the spectrum", spec.spectrum.cutoff, 0, 10)
+    check_real("The chroma", spec.spectrum.chroma, _LEAST, 100)
+    check_real("The contrast", spec.spectrum.contrast, _LEAST, 100)
 
 
 def check_dream(spec: DreamSpec) -> None:
@@ -36,10 +44,13 @@ def check_dream(spec: DreamSpec) -> None:
     Raises:
         SpecError: a value is out of range.
     """
-    _at_least(1, octaves=spec.octaves, steps=spec.steps, views=spec.views)
-    _at_least(0, learning_rate=spec.learning_rate, jitter=spec.jitter, seed=spec.seed)
-    if spec.octave_scale <= 1:
-        raise SpecError(f"Each octave must be larger than the one before; {spec.octave_scale} is not more than 1.")
+    check_whole("The number of octaves", spec.octaves, 1, 16)
+    check_whole("The number of steps", spec.steps, 1, _MOST_STEPS)
+    check_whole("The number of views", spec.views, 1, _MOST_VIEWS)
+    check_real("The learning rate", spec.learning_rate, 0, 100)
+    check_whole("The jitter", spec.jitter, 0, _MOST_JITTER)
+    check_seed(spec.seed)
+    check_real("The ratio of one octave to the one before", spec.octave_scale, 1 + _LEAST, 4)
 
 
 def check_start(spec: ClassModelSpec, side: int, picture: Tensor | None) -> Tensor | None:
@@ -80,32 +91,33 @@ def check_resume(spec: ClassModelSpec, objectives: Sequence[Objective], frames: 
 
 
 def _check_regularisers(regularisers: Regularisers, parameterisation: str) -> None:
-    _at_least(0, l2=regularisers.l2, total_variation=regularisers.total_variation, blur=regularisers.blur_sigma)
-    _at_least(1, blur_every=regularisers.blur_every)
-    _share(small_norm=regularisers.small_norm, small_contribution=regularisers.small_contribution)
+    check_real("The weight of the L2 penalty", regularisers.l2, 0, _MOST_WEIGHT)
+    check_real("The weight of the total variation", regularisers.total_variation, 0, _MOST_WEIGHT)
+    check_real("The blur", regularisers.blur_sigma, 0, 100)
+    check_whole("The number of steps from blur to blur", regularisers.blur_every, 1, _MOST_STEPS)
+    check_real("The share of pixels with a small norm", regularisers.small_norm, 0, 1)
+    check_real("The share of pixels with a small contribution", regularisers.small_contribution, 0, 1)
     on_pixels = (regularisers.blur_sigma, regularisers.small_norm, regularisers.small_contribution)
     if parameterisation != "pixels" and any(on_pixels):
         raise SpecError("Blur and clipping of small pixels change pixels; choose the parameterisation 'pixels'.")
 
 
 def _check_transforms(transforms: Transforms) -> None:
-    _at_least(1, views=transforms.views)
-    _at_least(0, jitter=transforms.jitter, shift=transforms.shift, rotation=transforms.rotation)
-    _at_least(0, colour_shift=transforms.colour_shift, noise=min(transforms.noise))
-    low, high = transforms.zoom
-    if not 0 < low <= high:
-        raise SpecError(f"Zoom goes from a smaller to a larger share of the picture, above 0, not {low} to {high}.")
-    if not transforms.sides or not all(0 < side <= 1 for side in transforms.sides):
-        raise SpecError("The sides of the views are one or more shares of the network's input, above 0 and up to 1.")
-
-
-def _at_least(least: int, **values: float) -> None:
-    for name, value in values.items():
-        if not value >= least:  # so that nan is refused too
-            raise SpecError(f"The setting {name.replace('_', ' ')} must be at least {least}, not {value}.")
-
-
-def _share(**values: float) -> None:
-    for name, value in values.items():
-        if not 0 <= value <= 1:
-            raise SpecError(f"The setting {name.replace('_', ' ')} is a share from 0 to 1, not {value}.")
+    check_whole("The number of views", transforms.views, 1, _MOST_VIEWS)
+    check_whole("The jitter", transforms.jitter, 0, _MOST_JITTER)
+    check_real("The shift", transforms.shift, 0, 1)
+    check_real("The rotation", transforms.rotation, 0, 180)
+    check_real("The colour shift", transforms.colour_shift, 0, 10)
+    for name, pair in (("The noise", transforms.noise), ("The zoom", transforms.zoom)):
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise SpecError(f"{name} is a pair of numbers, not {pair!r}.")
+    for sigma in transforms.noise:
+        check_real("The noise", sigma, 0, 10)
+    for side in transforms.zoom:
+        check_real("The zoom", side, _LEAST, 4)
+    if transforms.zoom[0] > transforms.zoom[1]:
+        raise SpecError(f"The zoom goes from a smaller to a larger share of the picture, not {transforms.zoom!r}.")
+    if not isinstance(transforms.sides, tuple) or not 1 <= len(transforms.sides) <= 64:
+        raise SpecError("The sides of the views are from 1 to 64 shares of the network's input.")
+    for side in transforms.sides:
+        check_real("The side of a view", side, _LEAST, 1)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from convis_core.class_models import objectives
+from convis_core.models.probability import probabilities
 from convis_core.results.class_models import AscentState, ClassModelFrame, ClassModelSpec, Moment
 from convis_core.results.objectives import Objective
 
@@ -28,7 +29,7 @@ def moment(image: Tensor, objective: Objective, measured: tuple[Tensor, Tensor, 
     logit = probability = math.nan
     if target is not None:
         logit = float(logits[target])
-        probability = float(logits.softmax(dim=0)[target])
+        probability = float(probabilities(logits)[target])
     pixels = (image * 255).round().to(torch.uint8)
     return Moment(pixels, float(score), logit, probability, float(gradient.norm()), step)
 

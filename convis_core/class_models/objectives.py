@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from convis_core import network
 from convis_core.engines.input_gradients import gradient_network
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
+from convis_core.models.probability import probabilities
 from convis_core.network.checks import check_target
 from convis_core.results.objectives import (
     Channel,
@@ -76,9 +78,10 @@ def evaluate(objective: Objective, logits: Tensor, outputs: Mapping[str, Tensor]
         case ClassLogit():
             return logits[:, objective.target]
         case ClassProbability():
-            return logits.softmax(dim=1)[:, objective.target]
+            return probabilities(logits)[:, objective.target]
         case LogProbability():
-            return logits.log_softmax(dim=1)[:, objective.target]
+            single = logits.shape[1] == 1
+            return (functional.logsigmoid(logits) if single else logits.log_softmax(dim=1))[:, objective.target]
         case Channel():
             return outputs[objective.layer][:, objective.channel].flatten(1).mean(dim=1)
         case Neuron():

@@ -10,7 +10,8 @@ from torch.nn import functional
 from convis_core.class_models import transforms
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.network.predict import check_target, predict
+from convis_core.network.checks import check_target
+from convis_core.network.predict import predict
 from convis_core.results.class_models import Recognition
 from convis_core.runtime import lanes
 

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from convis_core.convolution.kernels import get_kernel
 from convis_core.convolution.sliding import convolve, slide
-from convis_core.errors import SpecError
 from convis_core.results.convolution import Corner, CornerMaps
+from convis_core.values import check_choice, check_real
 
 # For a corner of something bright: the sign of its vertical edge (positive: lighter left) and of its
 # horizontal edge (positive: lighter above).
@@ -35,10 +35,8 @@ def find_corners(picture: Tensor, corner: Corner = "top left", *, share: float =
     Raises:
         SpecError: when there is no such corner, ``share`` is negative, or the picture is smaller than 3 x 3.
     """
-    if corner not in SIGNS:
-        raise SpecError(f"A corner is one of {', '.join(SIGNS)}, not {corner!r}.")
-    if share < 0:
-        raise SpecError(f"The threshold's share is at least 0, not {share}.")
+    check_choice("The corner", corner, SIGNS)
+    check_real("The threshold's share", share, 0, 100)
     vertical_sign, horizontal_sign = SIGNS[corner]
     vertical_filter = vertical_sign * get_kernel("vertical_edge").filter()
     horizontal_filter = horizontal_sign * get_kernel("horizontal_edge").filter()

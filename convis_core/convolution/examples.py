@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from convis_core.errors import SpecError
 from convis_core.results.convolution import Rows, Slide
+from convis_core.values import check_choice, check_seed, check_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,7 @@ def get_grid(grid_id: str) -> Grid:
     Raises:
         SpecError: when there is none.
     """
-    if grid_id not in _BY_ID:
-        raise SpecError(f"There is no grid called {grid_id!r}; choose one of {', '.join(_BY_ID)}.")
+    check_choice("The grid", grid_id, _BY_ID)
     return _BY_ID[grid_id]
 
 
@@ -67,6 +66,8 @@ def numbers(side: int = 6, seed: int = 0) -> Tensor:
         side: rows and columns.
         seed: of the numbers.
     """
+    check_whole("The side", side, 1, 100)
+    check_seed(seed)
     return torch.randint(0, 10, (1, side, side), generator=torch.Generator().manual_seed(seed)).float()
 
 

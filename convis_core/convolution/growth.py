@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from convis_core.convolution.sizes import output_size
 from convis_core.errors import SpecError
 from convis_core.results.convolution import Growth, Window
+from convis_core.values import check_whole
 
-_WRITTEN = re.compile(r"(?P<kind>[cp])(?P<kernel>\d+)(?:s(?P<stride>\d+))?(?:d(?P<dilation>\d+))?")
+_WRITTEN = re.compile(r"(?P<kind>[cp])(?P<kernel>[0-9]{1,3})(?:s(?P<stride>[0-9]{1,3}))?(?:d(?P<dilation>[0-9]{1,3}))?")
 _MOST_LAYERS = 40
 
 
@@ -38,7 +39,9 @@ def _window(word: str) -> Window:
     )
     kernel = numbers.get("kernel", 0)
     if written is None or not 1 <= kernel <= 15 or max(numbers.values()) > 15:
-        raise SpecError(f"The layer {word!r} cannot be read; write c3, c7s2, c3d2 or p2, with numbers from 1 to 15.")
+        raise SpecError(
+            f"The layer {word[:20]!r} cannot be read; write c3, c7s2, c3d2 or p2, with numbers from 1 to 15."
+        )
     dilation = numbers["dilation"] or 1
     if written["kind"] == "c":
         return Window(kernel, numbers["stride"] or 1, dilation * (kernel - 1) // 2, dilation)
@@ -60,6 +63,7 @@ def grow(layers: Sequence[Window], side: int) -> tuple[Growth, ...]:
     Raises:
         SpecError: when a layer's window does not fit into what the layers before it left.
     """
+    check_whole("The side of the picture", side, 1, 100_000)
     grown = [Growth(cells=side, size=1, jump=1, start=0)]
     for layer in layers:
         before = grown[-1]

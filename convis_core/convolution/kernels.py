@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from convis_core.errors import SpecError
 from convis_core.results.convolution import Kernel, Rows
+from convis_core.values import check_choice, check_real, check_whole
 
 
 def gabor(size: int, *, wavelength: float = 4.0, angle: float = 0.0, width: float = 1.6) -> Tensor:
@@ -27,6 +27,10 @@ def gabor(size: int, *, wavelength: float = 4.0, angle: float = 0.0, width: floa
     J. G. Daugman, "Uncertainty relation for resolution in space, spatial frequency, and orientation optimized
     by two-dimensional visual cortical filters", 1985.
     """
+    check_whole("The size of a Gabor filter", size, 1, 99)
+    check_real("The wavelength", wavelength, 0.1, 1000)
+    check_real("The angle", angle, -1000, 1000)
+    check_real("The width", width, 0.01, 1000)
     places = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     y, x = torch.meshgrid(places, places, indexing="ij")
     along = x * math.cos(angle) + y * math.sin(angle)
@@ -106,6 +110,5 @@ def get_kernel(kernel_id: str) -> Kernel:
     Raises:
         SpecError: when there is none.
     """
-    if kernel_id not in _BY_ID:
-        raise SpecError(f"There is no kernel called {kernel_id!r}; choose one of {', '.join(_BY_ID)}.")
+    check_choice("The kernel", kernel_id, _BY_ID)
     return _BY_ID[kernel_id]

@@ -8,6 +8,7 @@ from convis_core import network
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
 from convis_core.models.pixels import Normalise
+from convis_core.values import check_whole
 
 _LUMA = (0.299, 0.587, 0.114)
 """How bright red, green and blue look: ITU-R BT.601."""
@@ -27,8 +28,7 @@ def shrink(x: Tensor, side: int, *, grey: bool) -> Tensor:
     Raises:
         SpecError: when ``side`` is not between 1 and S.
     """
-    if not 1 <= side <= x.shape[-1]:
-        raise SpecError(f"A picture of {x.shape[-1]} pixels can be shrunk to 1 to {x.shape[-1]}, not to {side}.")
+    check_whole("The side of the small picture", side, 1, x.shape[-1])
     small: Tensor = functional.interpolate(x, size=(side, side), mode="area")[0]
     if not grey:
         return small

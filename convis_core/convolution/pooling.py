@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from convis_core.errors import SpecError
 from convis_core.results.convolution import Pooled, PoolKind
+from convis_core.values import check_choice, check_whole
 
 
 def pool(values: Tensor, *, window: int = 2, stride: int = 2, kind: PoolKind = "max") -> Pooled:
@@ -19,10 +19,9 @@ def pool(values: Tensor, *, window: int = 2, stride: int = 2, kind: PoolKind = "
     Raises:
         SpecError: when the window does not fit, or ``kind`` is neither.
     """
-    if kind not in ("max", "average"):
-        raise SpecError(f"Pooling takes the 'max' or the 'average', not {kind!r}.")
-    if window < 1 or stride < 1 or window > min(values.shape[1:]):
-        raise SpecError(f"A window of {window} moved by {stride} does not fit into {tuple(values.shape[1:])}.")
+    check_choice("The pooling", kind, ("max", "average"))
+    check_whole("The window", window, 1, min(values.shape[1:]))
+    check_whole("The stride", stride, 1, 10_000)
     windows = values.unfold(1, window, stride).unfold(2, window, stride).flatten(3)
     if kind == "average":
         return Pooled(windows.mean(dim=3), None, kind, window, stride)

@@ -59,7 +59,9 @@ def _number(word: str) -> float:
     try:
         value = float(word)
     except ValueError:
-        raise SpecError(f"{word!r} is not a number; write numbers with blanks between them, such as 1 0 -1.") from None
+        raise SpecError(
+            f"{word[:20]!r} is not a number; write numbers with blanks between them, such as 1 0 -1."
+        ) from None
     if not math.isfinite(value) or abs(value) > 1e4:
-        raise SpecError(f"{word} is too large to draw; use numbers from -10000 to 10000.")
+        raise SpecError(f"{word[:20]} is too large to draw; use numbers from -10000 to 10000.")
     return value

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from convis_core.results.convolution import Rectified
+from convis_core.values import check_whole
 
 
 def rectify(values: Tensor, *, bins: int = 40) -> Rectified:
@@ -15,6 +16,7 @@ def rectify(values: Tensor, *, bins: int = 40) -> Rectified:
         values: [H, W].
         bins: about how many bins; zero is always the border of two.
     """
+    check_whole("The number of bins", bins, 1, 10_000)
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     width = (high - low) / bins if high > low else 1.0
     # Rounded up, but not for the sake of a rounding error; whatever is negative needs a bin below zero.

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from convis_core.errors import SpecError
 from convis_core.results.convolution import OutputSize
+from convis_core.values import check_whole
 
 
 def output_size(width: int, kernel: int, *, padding: int = 0, stride: int = 1) -> OutputSize:
@@ -19,8 +20,13 @@ def output_size(width: int, kernel: int, *, padding: int = 0, stride: int = 1) -
     Raises:
         SpecError: when a number is out of range or the window does not fit.
     """
-    if min(width, kernel, stride) < 1 or padding < 0:
-        raise SpecError("Width, kernel and stride are at least 1 and the padding at least 0.")
+    for name, value, least in (
+        ("width", width, 1),
+        ("kernel", kernel, 1),
+        ("stride", stride, 1),
+        ("padding", padding, 0),
+    ):
+        check_whole(f"The {name}", value, least, 100_000)
     room = width - kernel + 2 * padding
     if room < 0:
         raise SpecError(

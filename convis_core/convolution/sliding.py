@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from convis_core.errors import SpecError
 from convis_core.results.convolution import Slide, Step
+from convis_core.values import check_whole
 
 
 def slide(picture: Tensor, filters: Tensor, bias: Tensor | None = None, *, stride: int = 1, padding: int = 0) -> Slide:
@@ -34,8 +35,8 @@ def slide(picture: Tensor, filters: Tensor, bias: Tensor | None = None, *, strid
         raise SpecError(f"There are {len(filters)} filters and {len(added)} biases; each filter has one.")
     if not (picture.isfinite().all() and filters.isfinite().all() and added.isfinite().all()):
         raise SpecError("A number is missing: fill in every cell of the kernel.")
-    if stride < 1 or padding < 0:
-        raise SpecError(f"The stride is at least 1 and the padding at least 0, not {stride} and {padding}.")
+    check_whole("The stride", stride, 1, 10_000)
+    check_whole("The padding", padding, 0, 1000)
     for side, name, kernel in ((1, "high", filters.shape[2]), (2, "wide", filters.shape[3])):
         if kernel > picture.shape[side] + 2 * padding:
             raise SpecError(
@@ -79,8 +80,7 @@ def step(slide: Slide, index: int) -> Step:
     windows = _windows(slide)
     rows, columns = windows.shape[1:3]
     steps = len(slide.filters) * rows * columns
-    if not 0 <= index < steps:
-        raise SpecError(f"There are the steps 0 to {steps - 1}, and no step {index}.")
+    check_whole("The step", index, 0, steps - 1)
     number, place = divmod(index, rows * columns)
     row, column = divmod(place, columns)
     window, weights, bias = windows[:, row, column], slide.filters[number], slide.bias[number]

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from convis_core import network
-from convis_core.errors import SpecError
 from convis_core.feature_maps.summaries import map_node
 from convis_core.models import LoadedModel
 from convis_core.network.predict import predict, rank
 from convis_core.results import Ablation
+from convis_core.values import check_whole
 
 
 def ablate(model: LoadedModel, x: Tensor, layer: str, channels: Iterable[int], *, keep_only: bool = False) -> Ablation:
@@ -31,10 +31,10 @@ def ablate(model: LoadedModel, x: Tensor, layer: str, channels: Iterable[int], *
     """
     before = predict(model, x)
     count = network.trace(model).shapes[map_node(model, layer)][1]
-    chosen = tuple(sorted(set(channels)))
-    strange = [channel for channel in chosen if not 0 <= channel < count]
-    if strange:
-        raise SpecError(f"Layer {layer!r} has channels 0 to {count - 1}; there is no channel {strange[0]}.")
+    asked = set(channels)
+    for channel in asked:
+        check_whole(f"A channel of layer {layer}", channel, 0, count - 1)
+    chosen = tuple(sorted(asked))
     off = [channel for channel in range(count) if (channel in chosen) != keep_only]
     index = torch.tensor(off, dtype=torch.long, device=model.device)
 

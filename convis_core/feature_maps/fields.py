@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from convis_core import network
-from convis_core.errors import SpecError
 from convis_core.feature_maps.summaries import map_node
 from convis_core.models import LoadedModel
 from convis_core.network import receptive
 from convis_core.network.checks import check_picture
 from convis_core.results import Cell, EffectiveField
 from convis_core.results.architecture import Box, ReceptiveField
+from convis_core.values import check_whole
 
 
 def effective_field(model: LoadedModel, x: Tensor, layer: str, cell: Cell) -> EffectiveField:
@@ -50,11 +50,8 @@ def check_cell(model: LoadedModel, layer: str, cell: Cell) -> None:
         SpecError: when there is no such layer, or it has no maps or no such cell.
     """
     shape = network.trace(model).shapes[map_node(model, layer)][1:]
-    if any(not 0 <= index < size for index, size in zip(cell, shape, strict=True)):
-        channels, rows, columns = shape
-        raise SpecError(
-            f"Layer {layer!r} has {channels} channels of {rows} x {columns} cells; there is no {tuple(cell)}."
-        )
+    for name, index, size in zip(("channel", "row", "column"), cell, shape, strict=True):
+        check_whole(f"The {name} in layer {layer}", index, 0, size - 1)
 
 
 def crop(x: Tensor, box: Box) -> Tensor:

@@ -1,5 +1,7 @@
 """The kernels themselves, as pictures: in colour where they lie on the picture, else slice by slice."""
 
+from typing import get_args
+
 import torch
 from torch import Tensor, fx, nn
 
@@ -10,6 +12,7 @@ from convis_core.models import LoadedModel
 from convis_core.network import operations
 from convis_core.results import ContactSheet, Filters, KernelSpec
 from convis_core.results.sheets import Scale
+from convis_core.values import check_choice, check_whole
 
 _SAME_PICTURE = frozenset({operations.NORMALISE, operations.PAD, operations.IDENTITY})
 
@@ -73,11 +76,11 @@ def kernel_sheet(kernels: Filters, spec: KernelSpec) -> ContactSheet:
     Raises:
         SpecError: when there is no such filter, input channel or page.
     """
+    check_choice("The direction of slices", spec.across, ("filters", "inputs"))
+    check_choice("The order", spec.order, ("index", "norm"))
+    check_choice("The scale", spec.scale, get_args(Scale))
     count = kernels.weights.shape[0 if spec.across == "inputs" else 1]
-    if not 0 <= spec.index < count:
-        raise SpecError(
-            f"The filters of {kernels.layer!r} can be looked at by 0 to {count - 1} here, not by {spec.index}."
-        )
+    check_whole("The filter" if spec.across == "inputs" else "The input channel", spec.index, 0, count - 1)
     slices = kernels.weights[spec.index] if spec.across == "inputs" else kernels.weights[:, spec.index]
     norms = slices.flatten(1).norm(dim=1)
     ordered = norms.argsort(descending=True, stable=True).tolist() if spec.order == "norm" else range(len(slices))

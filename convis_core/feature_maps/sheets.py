@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -10,9 +11,11 @@ from torch import Tensor
 from convis_core.errors import SpecError
 from convis_core.results import Cell, ContactSheet, FeatureMaps, SheetLayout, SheetSpec
 from convis_core.results.sheets import Order, Scale
+from convis_core.values import check_choice, check_whole
 
 # Screens are about twice as wide as the part of a page that is seen at once is high.
 _ASPECT = 2.0
+_MOST_TILES, _WIDEST = 4096, 8192
 
 
 def contact_sheet(maps: FeatureMaps, spec: SheetSpec, *, contributions: Tensor | None = None) -> ContactSheet:
@@ -26,6 +29,7 @@ def contact_sheet(maps: FeatureMaps, spec: SheetSpec, *, contributions: Tensor |
     Raises:
         SpecError: when there is no such page, or the order asks for contributions and there are none.
     """
+    check_choice("The scale", spec.scale, get_args(Scale))
     ordered = order(maps, spec.order, contributions=contributions)
     shown, pages = page_of(ordered, spec.page, spec.per_page)
     return replace(sheet_of(maps, shown, scale=spec.scale, width=spec.width), pages=pages)
@@ -59,12 +63,13 @@ def order(maps: FeatureMaps, by: Order, *, contributions: Tensor | None = None) 
     Raises:
         SpecError: when the order asks for contributions and there are none, or is none of the four.
     """
+    check_choice("The order", by, get_args(Order))
     keys = {"activation": maps.statistics.mean, "variance": maps.statistics.std, "contribution": contributions}
     if by == "index":
         return tuple(range(len(maps.values)))
     key = keys.get(by)
     if key is None:
-        raise SpecError(f"Channels cannot be sorted by {by!r} here: it is not known, or its values were not given.")
+        raise SpecError("To sort channels by their contribution, give the contributions to the class.")
     return tuple(key.argsort(descending=True, stable=True).tolist())
 
 
@@ -74,11 +79,9 @@ def page_of(ordered: Sequence[int], page: int, per_page: int) -> tuple[tuple[int
     Raises:
         SpecError: when there is no such page.
     """
-    if per_page < 1:
-        raise SpecError(f"A sheet must hold at least one map, not {per_page}.")
+    check_whole("The number of maps on a sheet", per_page, 1, _MOST_TILES)
     pages = max(1, math.ceil(len(ordered) / per_page))
-    if not 0 <= page < pages:
-        raise SpecError(f"There are {pages} sheets, counted from 0; there is no sheet {page}.")
+    check_whole("The sheet", page, 0, pages - 1)
     return tuple(ordered[page * per_page : (page + 1) * per_page]), pages
 
 
@@ -93,6 +96,7 @@ def lay_out(
         width: about how many pixels wide the sheet shall be. Maps are never made smaller, so it may be wider.
         spacing: the gap as a share of a tile, at least two pixels; more where tiles may be as pale as the gap.
     """
+    check_whole("The width of a sheet", width, 1, _WIDEST)
     height_of_map, width_of_map = cells
     count = len(channels)
     columns = _columns(count, math.sqrt(count * _ASPECT * height_of_map / width_of_map))

@@ -39,5 +39,15 @@ def check_target(model: LoadedModel, target: Any) -> None:
         raise SpecError(f"Class {target} does not exist; the network's classes are 0 to {len(model.categories) - 1}.")
 
 
+def check_answer(logits: Tensor) -> None:
+    """Refuse to go on from logits that are no numbers: nothing can be explained, and nothing would be true.
+
+    Raises:
+        SpecError: when a logit is nan or infinite.
+    """
+    if not bool(logits.isfinite().all()):
+        raise SpecError("The network's logits for this picture are not finite numbers; its weights may be damaged.")
+
+
 _FAR = 10.0
 """How far outside [0, 1] a pixel may lie: further than any noise that is offered, nearer than 255."""

@@ -387,7 +387,7 @@ _CALLS: Mapping[str, _Rule] = {
     **_calls(ACTIVATION, Region.CELL, "relu", _called_relu),
     **_calls(ACTIVATION, Region.CELL, "relu6", _called_relu6),
     **_calls(ACTIVATION, Region.CELL, "hardtanh", _called_hardtanh),
-    **_calls(ACTIVATION, Region.CELL, "threshold", _called_threshold),
+    **_calls(ACTIVATION, Region.CELL, "threshold _threshold", _called_threshold),
     **_calls(
         ACTIVATION,
         Region.CELL,

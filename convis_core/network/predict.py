@@ -3,16 +3,17 @@
 import torch
 from torch import Tensor
 
-from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.network.checks import check_picture
+from convis_core.models.probability import probabilities as probability_of
+from convis_core.network.checks import check_answer, check_picture
 from convis_core.results import Prediction, Score
+from convis_core.values import check_whole
 
 
 def predict(model: LoadedModel, x: Tensor, *, top: int = 5) -> Prediction:
     """The network's scores for a picture and its best classes.
 
-    probability_c = exp(logit_c) / sum_k exp(logit_k).
+    probability_c = exp(logit_c) / sum_k exp(logit_k); of a network with one output, 1 / (1 + exp(-logit)).
 
     Args:
         model: the network.
@@ -25,6 +26,7 @@ def predict(model: LoadedModel, x: Tensor, *, top: int = 5) -> Prediction:
     check_picture(model, x)
     with torch.no_grad():
         logits = model.module(x.to(model.device))[0].cpu()
+    check_answer(logits)
     return rank(model, logits, top=top)
 
 
@@ -39,9 +41,8 @@ def rank(model: LoadedModel, logits: Tensor, *, top: int = 5) -> Prediction:
     Raises:
         SpecError: when ``top`` is not positive.
     """
-    if top < 1:
-        raise SpecError(f"At least one class must be named, not {top}.")
-    probabilities = logits.softmax(dim=0)
+    check_whole("The number of classes to name", top, 1, 10**6)
+    probabilities = probability_of(logits)
     best = probabilities.topk(min(top, len(probabilities)))
     scores = zip(best.indices.tolist(), best.values.tolist(), strict=True)
     return Prediction(logits, probabilities, tuple(Score(i, model.categories[i], p) for i, p in scores))

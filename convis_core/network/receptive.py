@@ -51,7 +51,7 @@ def field(model: LoadedModel, layer: str) -> ReceptiveField:
 
 @once
 def fields(model: LoadedModel) -> dict[fx.Node, ReceptiveField]:
-    """The receptive field of every operation of ``network.trace(model)`` that returns a tensor."""
+    """The receptive field of every operation of ``network.trace(model)`` that depends on the pixels' values."""
     return _all_fields(trace(model))
 
 
@@ -77,11 +77,14 @@ def box(model: LoadedModel, layer: str, row: int, column: int, size: int | None 
     rows, columns = grids.get(end, (1, 1))
     if not (0 <= row < rows and 0 <= column < columns):
         raise SpecError(f"Layer {layer!r} has {rows} x {columns} cells; there is no cell ({row}, {column}).")
+    depends = fields(model)
     seen = {end: Box(row, column, row + 1, column + 1)}
     for node in reversed(traced.module.graph.nodes):
         if node not in seen or node.op == "placeholder":
             continue
         for source in node.all_input_nodes:
+            if source not in depends:
+                continue
             places = [_grid_of(each, traced, grids) for each in (node, source)]
             through = _behind(traced.operations[node], seen[node], *places)
             if through is not None:
@@ -111,7 +114,7 @@ def _all_fields(traced: Traced) -> dict[fx.Node, ReceptiveField]:
         sources = [source for source in node.all_input_nodes if source in known]
         if node.op == "placeholder":
             known[node], grids[node] = _PICTURE, cells(shapes[node], traced.axes[node])
-        elif sources and node.op != "output":
+        elif sources and node.op != "output" and traced.operations[node].region is not Region.NONE:
             operation = traced.operations[node]
             cellwise = operation.region in _SAME_CELL
             if node in shapes and node in traced.axes:

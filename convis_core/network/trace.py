@@ -12,11 +12,10 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.models.feature_extraction import NodePathTracer
 
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.models.pixels import Normalise
+from convis_core.models.tracing import symbolic
 from convis_core.network.axes import Axes, follow
 from convis_core.network.memo import once
 from convis_core.network.operations import Operation, read_all
@@ -65,12 +64,7 @@ class Traced:
 @once
 def trace(model: LoadedModel) -> Traced:
     """The model as a list of operations; made once per model and shared."""
-    tracer = NodePathTracer(leaf_modules=[Normalise])
-    traced = tracer.trace(model.module)
-    for node in traced.nodes:
-        if node.kwargs.get("inplace"):
-            node.kwargs = {**node.kwargs, "inplace": False}
-    return _described(fx.GraphModule(model.module, traced), dict(tracer.node_to_qualname), model.input_size)
+    return _described(*symbolic(model.module), model.input_size)
 
 
 @once

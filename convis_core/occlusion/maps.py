@@ -17,6 +17,7 @@ from torch import Tensor
 from convis_core.engines import incremental
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
+from convis_core.models.probability import probabilities as probability_of
 from convis_core.network.baselines import baseline
 from convis_core.network.checks import check_answer, check_picture, check_target
 from convis_core.network.memo import once
@@ -228,7 +229,7 @@ def _empty(task: _Task, base: incremental.Base, starts: NDArray[np.int64]) -> Oc
         top_probability=nothing,
         tops=torch.from_numpy(starts),
         lefts=torch.from_numpy(starts),
-        baseline_probability=float(base.logits.softmax(dim=0)[task.target]),
+        baseline_probability=float(probability_of(base.logits)[task.target]),
         baseline_logit=float(base.logits[task.target]),
         target=task.target,
         size=task.model.input_size,
@@ -268,7 +269,7 @@ def _score(
         features.append(incremental.before_tail(base, batch, patches))
     logits = incremental.tail(base, features)
     check_answer(logits)
-    probabilities = logits.softmax(dim=1)
+    probabilities = probability_of(logits)
     top = probabilities.max(dim=1)
     return _Scores(
         rows=torch.from_numpy(chunk.rows),

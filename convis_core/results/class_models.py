@@ -163,9 +163,12 @@ class AscentState:
 class Moment:
     """The picture at one step, as a picture file holds it, and what the network makes of it.
 
+    The figures are those of the undisturbed picture before its values are rounded to eight bits, whole and in the
+    network's own size. A file that is opened again is rounded, and cropped by ``images.to_tensor``: both change them.
+
     Attributes:
         pixels: uint8 [3, S, S].
-        score: the objective, of the picture as shown, undisturbed.
+        score: the objective.
         logit: of the class; nan when the objective names no class.
         probability: of the class; nan when the objective names no class.
         gradient_norm: length of the gradient of the objective with respect to the pixels in [0, 1], mean over views,

@@ -6,10 +6,13 @@ from typing import Literal, TypeAlias, get_args
 import torch
 from torch import Tensor
 
-from convis_core.errors import SpecError
+from convis_core.values import check_choice, check_seed, check_whole
 
 Fill: TypeAlias = Literal["mean", "black", "grey", "white", "blur", "noise"]
 """What stands where the picture is hidden."""
+
+
+_LONGEST = 10_000  # pixels; no network takes a larger picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class OcclusionSpec:
 
     Attributes:
         window: side of the square that is hidden, in pixels; from 1 to the side of the picture.
-        stride: pixels from one window to the next; at least 1.
+        stride: pixels from one window to the next; from 1.
         fill: what is put in its place: "mean" (the mean colour of the network's training pictures, which it sees
             as zeros), "black", "grey" (0.5), "white", "blur" (the picture itself, blurred), "noise" (every value
             drawn evenly from [0, 1]).
@@ -34,12 +37,10 @@ class OcclusionSpec:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("window", 1), ("stride", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise SpecError(f"The {name} must be a whole number of at least {least}, not {value!r}.")
-        if self.fill not in get_args(Fill):
-            raise SpecError(f"There is no fill called {self.fill!r}; choose one of {', '.join(get_args(Fill))}.")
+        check_whole("The window", self.window, 1, _LONGEST)
+        check_whole("The stride", self.stride, 1, _LONGEST)
+        check_choice("The fill", self.fill, get_args(Fill))
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True, slots=True)

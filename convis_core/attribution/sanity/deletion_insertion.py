@@ -10,6 +10,7 @@ from torch.nn import functional
 from convis_core import network
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
+from convis_core.models.probability import probabilities as probability_of
 from convis_core.network.baselines import baseline
 from convis_core.network.checks import check_picture, check_target
 from convis_core.results import Attribution, DeletionInsertion, DeletionInsertionSpec
@@ -93,7 +94,7 @@ def _frames(
         batch = torch.cat(pictures).to(model.device, memory_format=torch.channels_last)
         with torch.no_grad():
             logits = module(batch)
-        return logits.softmax(dim=1)[:, attribution.target].float().cpu()
+        return probability_of(logits)[:, attribution.target].float().cpu()
 
     done = 0
     with contextlib.closing(lanes.map(look, range(0, len(asked), _PICTURES_IN_A_CHUNK))) as chunks:

@@ -15,7 +15,7 @@ from convis_core.engines.incremental.program import Placed, Program, program
 from convis_core.engines.incremental.steps import Kind
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
-from convis_core.network.checks import check_picture
+from convis_core.network.checks import check_answer, check_picture
 from convis_core.runtime.memory import Scratch
 
 _scratch = Scratch()
@@ -81,7 +81,9 @@ def prepare(model: LoadedModel, x: Tensor) -> Base:
             for before in placed.inputs:
                 if network.steps[before].uses[-1] == index:
                     values[before] = None
-    return Base(network, canvases, values[-1][0].cpu())
+    answer = values[-1][0].cpu()
+    check_answer(answer)
+    return Base(network, canvases, answer)
 
 
 def logits(base: Base, patches: Tensor, tops: Sequence[int], lefts: Sequence[int]) -> Tensor:
