@@ -20,6 +20,7 @@ from convis_core.images import crop_box
 from convis_core.network.baselines import gaussian_blur
 from convis_core.results import Attribution, GrabCutSpec, Segmentation
 from convis_core.results.segmentation import BACKGROUND, FOREGROUND, OUTSIDE, UNKNOWN
+from convis_core.values import check_real, check_whole
 
 _SMALLEST_CROP = 8
 """Pixels along the shorter side of what the network saw, below which there is nothing to segment."""
@@ -103,14 +104,13 @@ def outline(mask: Tensor, *, thickness: int = 1) -> Tensor:
 
 
 def _check_spec(spec: GrabCutSpec) -> None:
-    if not 0 <= spec.background_percentile < spec.foreground_percentile <= 100:
+    check_real("The upper percentile", spec.foreground_percentile, 0, 100)
+    check_real("The lower percentile", spec.background_percentile, 0, 100)
+    if spec.background_percentile >= spec.foreground_percentile:
         raise SpecError("The percentiles must rise: 0 <= background < foreground <= 100.")
-    if not 1 <= spec.iterations <= 50:
-        raise SpecError(f"GrabCut takes 1 to 50 rounds, not {spec.iterations}.")
-    if not 0 <= spec.smoothing <= 100:
-        raise SpecError(f"The blur has a standard deviation of 0 to 100 pixels, not {spec.smoothing}.")
-    if not 64 <= spec.working_side <= 4000:
-        raise SpecError(f"GrabCut works on 64 to 4000 pixels along the longer side, not {spec.working_side}.")
+    check_whole("The number of rounds", spec.iterations, 1, 50)
+    check_real("The blur's standard deviation in pixels", spec.smoothing, 0, 100)
+    check_whole("The longer side of the picture that GrabCut works on", spec.working_side, 64, 4000)
 
 
 def _fitted(picture: Image.Image, side: int) -> Image.Image:

@@ -29,7 +29,7 @@ def check_whole(name: str, value: Any, low: int, high: int) -> None:
     convis_core.errors.SpecError: The stride is a whole number from 1 to 224, not 0.
     """
     if type(value) is not int or not low <= value <= high:
-        raise SpecError(f"{name} is a whole number from {low:,} to {high:,}, not {_shown(value)}.")
+        raise SpecError(f"{name} is a whole number from {low:,} to {high:,}, not {shown(value)}.")
 
 
 def check_real(name: str, value: Any, low: float, high: float) -> None:
@@ -46,7 +46,7 @@ def check_real(name: str, value: Any, low: float, high: float) -> None:
     """
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not low <= value <= high or not math.isfinite(value):
-        raise SpecError(f"{name} is a number from {low:g} to {high:g}, not {_shown(value)}.")
+        raise SpecError(f"{name} is a number from {low:g} to {high:g}, not {shown(value)}.")
 
 
 def check_choice(name: str, value: Any, options: Iterable[str]) -> None:
@@ -57,7 +57,7 @@ def check_choice(name: str, value: Any, options: Iterable[str]) -> None:
     """
     words = tuple(options)
     if not isinstance(value, str) or value not in words:
-        raise SpecError(f"{name} is one of {', '.join(map(repr, words))}, not {_shown(value)}.")
+        raise SpecError(f"{name} is one of {', '.join(map(repr, words))}, not {shown(value)}.")
 
 
 def check_seed(seed: Any) -> None:
@@ -67,10 +67,14 @@ def check_seed(seed: Any) -> None:
         SpecError: when it is not.
     """
     if type(seed) is not int or not 0 <= seed < 2**64:
-        raise SpecError(f"The seed is a whole number from 0 to 2^64 - 1, not {_shown(seed)}.")
+        raise SpecError(f"The seed is a whole number from 0 to 2^64 - 1, not {shown(seed)}.")
 
 
-def _shown(value: Any) -> str:
-    """The value as a person would write it, cut where it is longer than anybody reads."""
+def shown(value: Any) -> str:
+    """A value as a person would write it, cut where it is longer than anybody reads.
+
+    >>> shown("abc"), shown(10**60)
+    ("'abc'", '1000000000000000000000000000000000000...')
+    """
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -6,6 +6,9 @@ from torch import Tensor
 
 from convis_core.results import SmoothGradSpec
 
+MOST_NOISE = 10.0
+"""Noise ten times as strong as the picture: more shows nothing else either."""
+
 
 def sample_noise(spec: SmoothGradSpec, index: int, side: int) -> Tensor:
     """The noise of one copy before it is scaled: standard normal, float32 [3, side, side].

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from convis_core.attribution.checks import check_noise_level, check_seed, check_whole
 from convis_core.attribution.chunks import chunk_size, logit_gradients
-from convis_core.attribution.noise import noise_scale, sample_noise
-from convis_core.errors import SpecError
+from convis_core.attribution.noise import MOST_NOISE, noise_scale, sample_noise
 from convis_core.models import LoadedModel
 from convis_core.network.checks import check_picture, check_target
 from convis_core.results import NoiseWalk, NoiseWalkSpec, SmoothGradSpec
 from convis_core.runtime import lanes
+from convis_core.values import check_real, check_seed, check_whole
 
 MOST_STEPS = 4096
 """More points than a screen has columns."""
@@ -46,10 +45,10 @@ def derivative_along_noise(
     check_target(model, target)
     row, column = pixel
     side = x.shape[-1]
-    if not (0 <= row < side and 0 <= column < side):
-        raise SpecError(f"The pixel {pixel} is not in a picture of {side} x {side}.")
-    check_whole(spec.steps, 2, MOST_STEPS, f"A walk has from two points to {MOST_STEPS}")
-    check_noise_level(spec.noise_level)
+    check_whole("The pixel's row", row, 0, side - 1)
+    check_whole("The pixel's column", column, 0, side - 1)
+    check_whole("The number of points", spec.steps, 2, MOST_STEPS)
+    check_real("The noise level", spec.noise_level, 0, MOST_NOISE)
     check_seed(spec.seed)
     return _frames(model, x.detach(), target, pixel, spec)
 

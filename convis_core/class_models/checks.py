@@ -8,7 +8,7 @@ from torch import Tensor
 from convis_core.errors import SpecError
 from convis_core.results.class_models import ClassModelFrame, ClassModelSpec, DreamSpec, Regularisers, Transforms
 from convis_core.results.objectives import Objective
-from convis_core.values import check_choice, check_real, check_seed, check_whole
+from convis_core.values import check_choice, check_real, check_seed, check_whole, shown
 
 _MOST_STEPS, _MOST_VIEWS, _MOST_JITTER = 100_000, 64, 1024
 _MOST_WEIGHT = 1e6
@@ -110,13 +110,13 @@ def _check_transforms(transforms: Transforms) -> None:
     check_real("The colour shift", transforms.colour_shift, 0, 10)
     for name, pair in (("The noise", transforms.noise), ("The zoom", transforms.zoom)):
         if not isinstance(pair, tuple) or len(pair) != 2:
-            raise SpecError(f"{name} is a pair of numbers, not {pair!r}.")
+            raise SpecError(f"{name} is a pair of numbers, not {shown(pair)}.")
     for sigma in transforms.noise:
         check_real("The noise", sigma, 0, 10)
     for side in transforms.zoom:
         check_real("The zoom", side, _LEAST, 4)
     if transforms.zoom[0] > transforms.zoom[1]:
-        raise SpecError(f"The zoom goes from a smaller to a larger share of the picture, not {transforms.zoom!r}.")
+        raise SpecError(f"The zoom goes from a smaller to a larger share of the picture, not {shown(transforms.zoom)}.")
     if not isinstance(transforms.sides, tuple) or not 1 <= len(transforms.sides) <= 64:
         raise SpecError("The sides of the views are from 1 to 64 shares of the network's input.")
     for side in transforms.sides:

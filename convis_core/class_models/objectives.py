@@ -22,6 +22,7 @@ from convis_core.results.objectives import (
     Objective,
     Sum,
 )
+from convis_core.values import check_whole
 
 _AJAR = 0.1
 
@@ -158,8 +159,7 @@ def _check(model: LoadedModel, objective: Objective, outputs: Mapping[str, Tenso
             check_target(model, objective.target)
         case Channel() | Neuron():
             shape = outputs[objective.layer].shape
-            if not 0 <= objective.channel < shape[1]:
-                raise SpecError(f"Layer {objective.layer} has channels 0 to {shape[1] - 1}, not {objective.channel}.")
+            check_whole(f"A channel of layer {objective.layer}", objective.channel, 0, shape[1] - 1)
             if isinstance(objective, Neuron):
                 _check_place(objective, shape)
         case Sum():
@@ -173,6 +173,5 @@ def _check_place(neuron: Neuron, shape: torch.Size) -> None:
     if len(shape) != 4:
         raise SpecError(f"Layer {neuron.layer} has no grid; ask for one of its channels instead.")
     rows, columns = shape[2:]
-    if not (0 <= neuron.y < rows and 0 <= neuron.x < columns):
-        place = f"row {neuron.y}, column {neuron.x}"
-        raise SpecError(f"Layer {neuron.layer} has a grid of {rows} x {columns}; there is no {place}.")
+    check_whole(f"The row of a neuron of layer {neuron.layer}", neuron.y, 0, rows - 1)
+    check_whole(f"The column of a neuron of layer {neuron.layer}", neuron.x, 0, columns - 1)

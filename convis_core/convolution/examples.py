@@ -79,6 +79,7 @@ def volume(seed: int = 0) -> Slide:
     Args:
         seed: of the numbers.
     """
+    check_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     picture = torch.randint(0, 3, (3, 5, 5), generator=generator).float()
     filters = torch.randint(-1, 2, (2, 3, 3, 3), generator=generator).float()

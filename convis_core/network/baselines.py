@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
 from convis_core.results import Baseline
+from convis_core.values import check_choice
 
 _BLUR_SHARE = 0.05
 """Sigma of the blurred baseline as a share of the picture's side: outlines go, colours stay."""
@@ -28,13 +28,11 @@ def baseline(model: LoadedModel, x: Tensor, kind: Baseline) -> Tensor:
     Raises:
         SpecError: when there is no such baseline.
     """
+    check_choice("The baseline", kind, (*_GREYS, "mean", "blurred"))
     if kind == "blurred":
         return gaussian_blur(x.detach(), _BLUR_SHARE * x.shape[-1])
     if kind == "mean":
         return x.new_tensor(model.spec.mean).view(1, 3, 1, 1).expand_as(x).clone()
-    if kind not in _GREYS:
-        names = ", ".join([*_GREYS, "mean", "blurred"])
-        raise SpecError(f"There is no baseline called {kind!r}; choose one of {names}.")
     return torch.full_like(x.detach(), _GREYS[kind])
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
+from convis_core.values import shown
 
 
 def check_picture(model: LoadedModel, x: Tensor) -> None:
@@ -34,9 +35,10 @@ def check_target(model: LoadedModel, target: Any) -> None:
         SpecError: when ``target`` is not a whole number in 0 .. C-1; True and 1.0 are not whole numbers here.
     """
     if isinstance(target, bool) or not hasattr(target, "__index__") or isinstance(target, Tensor):
-        raise SpecError(f"A class is a whole number, its index, not {target!r}.")
+        raise SpecError(f"A class is a whole number, its index, not {shown(target)}.")
     if not 0 <= operator.index(target) < len(model.categories):
-        raise SpecError(f"Class {target} does not exist; the network's classes are 0 to {len(model.categories) - 1}.")
+        last = len(model.categories) - 1
+        raise SpecError(f"Class {shown(target)} does not exist; the network's classes are 0 to {last}.")
 
 
 def check_answer(logits: Tensor) -> None:

@@ -21,13 +21,13 @@ from collections.abc import Mapping
 
 from torch import fx
 
-from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
 from convis_core.network.axes import cells
 from convis_core.network.memo import once
 from convis_core.network.operations import Operation, Region
 from convis_core.network.trace import Traced, shapes_at, trace
 from convis_core.results.architecture import NO_PADDING, Box, Pair, ReceptiveField
+from convis_core.values import check_whole
 
 _SAME_CELL = (Region.CELL, Region.REARRANGED)
 _PICTURE = ReceptiveField(size=(1, 1), jump=(1, 1), start=(0, 0))
@@ -75,8 +75,8 @@ def box(model: LoadedModel, layer: str, row: int, column: int, size: int | None 
     end = traced.node(layer)
     grids = {node: cells(shapes[node], traced.axes.get(node)) for node in shapes}
     rows, columns = grids.get(end, (1, 1))
-    if not (0 <= row < rows and 0 <= column < columns):
-        raise SpecError(f"Layer {layer!r} has {rows} x {columns} cells; there is no cell ({row}, {column}).")
+    check_whole(f"The row of a cell of layer {layer}", row, 0, rows - 1)
+    check_whole(f"The column of a cell of layer {layer}", column, 0, columns - 1)
     depends = fields(model)
     seen = {end: Box(row, column, row + 1, column + 1)}
     for node in reversed(traced.module.graph.nodes):

@@ -20,6 +20,7 @@ from convis_core.network.axes import Axes, follow
 from convis_core.network.memo import once
 from convis_core.network.operations import Operation, read_all
 from convis_core.network.shapes import Shapes, propagate
+from convis_core.values import shown
 
 Edit: TypeAlias = Callable[[Tensor], Tensor]
 """Takes what a layer returned, gives what the next layers shall see instead."""
@@ -53,7 +54,7 @@ class Traced:
         exact = [node for node, name in self.names.items() if name == layer]
         inside = [node for node, name in self.names.items() if name.startswith(f"{layer}.")]
         if not exact and not inside:
-            raise SpecError(f"The network has no layer called {layer!r}.")
+            raise SpecError(f"The network has no layer called {shown(layer)}.")
         return exact[0] if exact else inside[-1]
 
     def layer(self, node: fx.Node) -> nn.Module | None:

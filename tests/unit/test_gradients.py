@@ -110,7 +110,7 @@ def slow_guided_backprop(net: Curved, x: Tensor, target: int) -> Tensor:
 
 
 def test_guided_backprop_guides_every_kind_of_relu(curved, x):
-    net = curved.module.__dict__["network"]
+    net = curved.module
     before = 60 * net.second(net.first(x - x.new_tensor(curved.spec.mean).view(1, 3, 1, 1)).relu())
     assert bool((before > 6).any()) and bool((before < 0).any()), "the ReLU6 must be cut off at both ends"
     twin = slow_guided_backprop(net, x - x.new_tensor(curved.spec.mean).view(1, 3, 1, 1), 1)
@@ -120,7 +120,7 @@ def test_guided_backprop_guides_every_kind_of_relu(curved, x):
 
 
 def test_grad_cam_is_the_weighted_sum_of_the_maps(curved, x):
-    net = curved.module.__dict__["network"]
+    net = curved.module
     maps = net.first(x - x.new_tensor(curved.spec.mean).view(1, 3, 1, 1)).detach().requires_grad_()
     h = maps.relu()
     logit = net.last((h + net.relu6(60 * net.second(h)).relu()).mean(dim=(2, 3)))[0, 1]
@@ -284,23 +284,23 @@ def test_guided_and_plain_gradients_at_once_do_not_disturb_each_other(lite0, che
         (lambda m, x: attribution.guided_backprop(m, x, -1), "does not exist"),
         (lambda m, x: attribution.grad_cam(m, x, 1, layer="nowhere"), "no layer called"),
         (lambda m, x: attribution.grad_cam(m, x, 1, layer="last"), "no rows and columns"),
-        (lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(steps=0)), "one step"),
-        (lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(steps=4097)), "to 4096"),
-        (lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(steps=8.0)), "one step"),
-        (lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(steps=True)), "one step"),
+        (lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(steps=0)), "number of steps"),
+        (lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(steps=4097)), "to 4,096"),
+        (lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(steps=8.0)), "number of steps"),
+        (lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(steps=True)), "number of steps"),
         (
             lambda m, x: attribution.integrated_gradients(m, x, 1, IntegratedGradientsSpec(baseline="pink")),
-            "no baseline",
+            "The baseline",
         ),
         (lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, SIDE), NoiseWalkSpec()), "pixel"),
-        (lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(steps=1)), "two points"),
+        (lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(steps=1)), "number of points"),
         (
             lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(noise_level=-1)),
             "noise level",
         ),
         (lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(seed=-1)), "seed"),
         (lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(seed=0.0)), "seed"),
-        (lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(steps=4097)), "two points"),
+        (lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(steps=4097)), "number of points"),
         (
             lambda m, x: attribution.derivative_along_noise(m, x, 1, (0, 0), NoiseWalkSpec(noise_level=11)),
             "noise level",

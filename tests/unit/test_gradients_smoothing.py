@@ -239,10 +239,10 @@ def test_more_samples_agree_better(lite0, chelsea):
 @pytest.mark.parametrize(
     ("choices", "says"),
     [
-        ({"n_samples": 0}, "one sample"),
-        ({"n_samples": 10_001}, "one sample to 10,000, not 10001"),
-        ({"n_samples": True}, "one sample"),
-        ({"n_samples": 4.0}, "one sample"),
+        ({"n_samples": 0}, "number of samples"),
+        ({"n_samples": 10_001}, "number from 1 to 10,000, not 10001"),
+        ({"n_samples": True}, "number of samples"),
+        ({"n_samples": 4.0}, "number of samples"),
         ({"noise_level": -0.1}, "noise level"),
         ({"noise_level": math.nan}, "noise level"),
         ({"noise_level": math.inf}, "noise level"),
@@ -254,7 +254,7 @@ def test_more_samples_agree_better(lite0, chelsea):
         ({"seed": True}, "seed"),
         ({"seed": 1.0}, "seed"),
         ({"seed": "1"}, "seed"),
-        ({"variant": "median"}, "no variant"),
+        ({"variant": "median"}, "The variant"),
     ],
 )
 def test_an_impossible_specification_is_refused_at_the_call(smooth, x, choices, says):

@@ -132,9 +132,9 @@ def test_smoothgrad_beats_random_on_chelsea(lite0, chelsea):
         ({"cell": 0}, "cell"),
         ({"cell": SIDE + 1}, "cell"),
         ({"steps": 0}, "steps"),
-        ({"steps": 5, "cell": 6}, "4 cells"),
+        ({"steps": 5, "cell": 6}, "from 1 to 4, not 5"),
         ({"random_orders": -1}, "random orders"),
-        ({"deleted": "pink"}, "no baseline"),
+        ({"deleted": "pink"}, "The baseline"),
     ],
 )
 def test_impossible_curves_are_refused_at_the_call(model, x, choices, says):

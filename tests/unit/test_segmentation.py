@@ -193,11 +193,11 @@ def test_too_few_seeds_are_refused():
     ("choices", "says"),
     [
         ({"foreground_percentile": 20}, "percentiles"),
-        ({"background_percentile": -1}, "percentiles"),
-        ({"foreground_percentile": 101}, "percentiles"),
+        ({"background_percentile": -1}, "lower percentile"),
+        ({"foreground_percentile": 101}, "upper percentile"),
         ({"iterations": 0}, "rounds"),
         ({"smoothing": -1}, "blur"),
-        ({"working_side": 10}, "64 to 4000"),
+        ({"working_side": 10}, "64 to 4,000"),
     ],
 )
 def test_an_impossible_specification_is_refused(choices, says):

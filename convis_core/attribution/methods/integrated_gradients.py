@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convis_core.attribution.checks import check_whole
 from convis_core.attribution.chunks import chunk_size, logit_gradients
 from convis_core.attribution.info import MethodInfo
 from convis_core.models import LoadedModel
@@ -15,6 +14,7 @@ from convis_core.network.baselines import baseline
 from convis_core.network.checks import check_picture, check_target
 from convis_core.results import Attribution, IntegratedGradientsSpec
 from convis_core.runtime import lanes
+from convis_core.values import check_whole
 
 MOST_STEPS = 4096
 """More points than this would not bring the sum closer in single precision."""
@@ -47,7 +47,7 @@ def integrated_gradients(
     """
     check_picture(model, x)
     check_target(model, target)
-    check_whole(spec.steps, 1, MOST_STEPS, f"Integrated gradients take from one step to {MOST_STEPS}")
+    check_whole("The number of steps", spec.steps, 1, MOST_STEPS)
     start = baseline(model, x, spec.baseline)
     return _frames(model, x.detach(), start, target, spec)
 

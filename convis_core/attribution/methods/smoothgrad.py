@@ -8,15 +8,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from convis_core.attribution.checks import check_noise_level, check_seed, check_whole
 from convis_core.attribution.chunks import chunk_size, logit_gradients
 from convis_core.attribution.info import PER_PIXEL, MethodInfo
-from convis_core.attribution.noise import noise_scale, sample_noise
+from convis_core.attribution.noise import MOST_NOISE, noise_scale, sample_noise
 from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
 from convis_core.network.checks import check_picture, check_target
 from convis_core.results import Attribution, SampleSums, SmoothGradSpec
 from convis_core.runtime import lanes
+from convis_core.values import check_choice, check_real, check_seed, check_whole
 
 MOST_SAMPLES = 10_000
 """About 50 are enough; ten thousand take EfficientNet-Lite0 several minutes."""
@@ -84,11 +84,10 @@ def smoothgrad(
 
 
 def _check_spec(spec: SmoothGradSpec) -> None:
-    check_whole(spec.n_samples, 1, MOST_SAMPLES, f"SmoothGrad takes from one sample to {MOST_SAMPLES:,}")
-    check_noise_level(spec.noise_level)
+    check_whole("The number of samples", spec.n_samples, 1, MOST_SAMPLES)
+    check_real("The noise level", spec.noise_level, 0, MOST_NOISE)
     check_seed(spec.seed)
-    if spec.variant not in _NAMES:
-        raise SpecError(f"There is no variant called {spec.variant!r}; choose one of {', '.join(_NAMES)}.")
+    check_choice("The variant", spec.variant, _NAMES)
 
 
 def _origin(model: LoadedModel, x: Tensor, target: int, spec: SmoothGradSpec) -> str:

@@ -15,7 +15,9 @@ from convis_core.network.baselines import baseline
 from convis_core.network.checks import check_picture, check_target
 from convis_core.results import Attribution, DeletionInsertion, DeletionInsertionSpec
 from convis_core.runtime import lanes
+from convis_core.values import check_seed, check_whole
 
+_MOST_ORDERS = 1000
 _PICTURES_IN_A_CHUNK = 4
 
 
@@ -50,13 +52,11 @@ def deletion_insertion(
     check_picture(model, x)
     check_target(model, attribution.target)
     side = x.shape[-1]
-    if not 1 <= spec.cell <= side:
-        raise SpecError(f"A cell has a side of 1 to {side} pixels, not {spec.cell}.")
+    check_whole("The side of a cell", spec.cell, 1, side)
     cells = (-(-side // spec.cell)) ** 2
-    if not 1 <= spec.steps <= cells:
-        raise SpecError(f"The {cells} cells can be taken in 1 to {cells} steps, not {spec.steps}.")
-    if spec.random_orders < 0:
-        raise SpecError(f"The number of random orders cannot be {spec.random_orders}.")
+    check_whole("The number of steps", spec.steps, 1, cells)
+    check_whole("The number of random orders", spec.random_orders, 0, _MOST_ORDERS)
+    check_seed(spec.seed)
     magnitude = attribution.magnitude()
     if tuple(magnitude.shape) != (side, side) or not bool(magnitude.isfinite().all()):
         raise SpecError(f"The attribution must be finite and as large as the picture, {side} x {side}.")

@@ -13,6 +13,7 @@ from convis_core.attribution.similarity import rank_correlation, structural_simi
 from convis_core.models import LoadedModel
 from convis_core.network.checks import check_picture, check_target
 from convis_core.results import RandomisationSpec, WeightRandomisation
+from convis_core.values import check_seed
 
 
 def weight_randomisation(
@@ -43,6 +44,7 @@ def weight_randomisation(
     """
     check_picture(model, x)
     check_target(model, target)
+    check_seed(spec.seed)
     return _frames(model, x, target, method, spec)
 
 
