@@ -7,6 +7,7 @@ import pytest
 
 from convis_core.errors import SpecError
 from pages._sections.feature_maps import pickers
+from pages._sections.occlusion import controls as occlusion_controls
 from pages._shell import confirm, navigation, text
 
 PICTURE = "![x](http://127.0.0.1:9/a.png)"
@@ -17,6 +18,7 @@ MARKS = set("\\`*_{}[]<>#|~$&^")
 @pytest.fixture(autouse=True)
 def nothing_long(monkeypatch):
     monkeypatch.setattr(confirm, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(occlusion_controls, "LIGHT", 0.0)
 
 
 @pytest.mark.parametrize("number", BAD, ids=lambda number: number[:8])
@@ -107,7 +109,7 @@ def test_twenty_random_addresses_break_no_page(open_page, seed):
     keys = [key for key in _KEYS if key.startswith(page)]
     query = {key: chance.choice([*BAD, "33", "0.5", "true", "All layers", "nowhere"]) for key in chance.sample(keys, 4)}
     view = chance.choice(_VIEWS[page])
-    app = open_page(page, {_OPENS[page]: view} | query, timeout=120)
+    app = open_page(page, {_OPENS[page]: view, "saliency_method": "Saliency"} | query, timeout=120)
     assert not app.exception, (page, view, query)
 
 
