@@ -75,7 +75,7 @@ def test_a_wrong_size_in_the_users_own_folder_is_an_error(
     for look in (weights.find, weights.obtain):
         with pytest.raises(WeightsError) as failure:
             look(SOURCE)
-        for word in (str(path), "5,000", f"{len(CONTENT):,}", "Delete it", "models fetch"):
+        for word in (str(path), "5,000", f"{len(CONTENT):,}", "Delete it", "convis_core weights fetch"):
             assert word in str(failure.value)
     assert path.read_bytes() == CONTENT[:5000]
 
