@@ -9,7 +9,7 @@ from convis_core.attribution.conventions import CONVENTIONS
 from convis_core.attribution.expected import pace
 from convis_core.attribution.info import MethodInfo
 from convis_core.attribution.methods.grad_cam import grad_cam
-from convis_core.attribution.methods.guided_backprop import guided_backprop
+from convis_core.attribution.methods.guided_backprop import guided_backprop, unguided_layers
 from convis_core.attribution.methods.guided_grad_cam import guided_grad_cam
 from convis_core.attribution.methods.input_x_gradient import input_x_gradient
 from convis_core.attribution.methods.integrated_gradients import integrated_gradients
@@ -84,4 +84,5 @@ __all__ = [
     "signed",
     "smoothgrad",
     "strongest_pixel",
+    "unguided_layers",
 ]

@@ -117,7 +117,11 @@ def test_of_every_network_of_the_registry(model_id):
 @pytest.mark.parametrize(("model_id", "size"), [("vgg16", 28), ("vgg16", 14), ("resnet18", 7), ("googlenet", 28)])
 def test_with_fewer_multiplications_values_and_gradients_are_the_same(model_id, size):
     """Large 3x3 convolutions are computed otherwise, and only in single precision, where the tests above do not go."""
-    blocks = [block for block in gradient_network(models.load(model_id, weights="random")).children() if isinstance(block, Block)]
+    blocks = [
+        block
+        for block in gradient_network(models.load(model_id, weights="random")).children()
+        if isinstance(block, Block)
+    ]
     generator = torch.Generator().manual_seed(4)
     found = 0
     for block in blocks:

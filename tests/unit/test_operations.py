@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from convis_core import attribution, models, network
+from convis_core.attribution.methods.guided_backprop import unguided_layers
+from convis_core.errors import SpecError
 from convis_core.models import LoadedModel
 from convis_core.network import receptive
 from convis_core.network.operations import Gate, Region
@@ -76,6 +78,18 @@ def test_a_relu_of_any_name_has_the_guided_gradient_of_nn_relu(name, x):
 def test_so_has_a_relu6(name, x):
     expected = attribution.guided_backprop(wrap(nn.ReLU6()), x, 2).values
     assert torch.equal(attribution.guided_backprop(wrap(CAPPED[name]), x, 2).values, expected)
+
+
+@pytest.mark.parametrize("between", [nn.SiLU(), nn.GELU(), nn.LeakyReLU(), nn.ELU(), nn.Hardswish(), nn.Mish()])
+def test_without_any_relu_guided_backprop_is_refused(between, x):
+    with pytest.raises(SpecError, match="this network has none"):
+        attribution.guided_backprop(wrap(between), x, 2)
+
+
+def test_what_is_left_plain_is_named(x):
+    model = wrap(nn.Sequential(nn.ReLU(), nn.Conv2d(8, 8, 1), nn.SiLU()))
+    assert attribution.guided_backprop(model, x, 2).method == "guided backprop, plain through between.2"
+    assert unguided_layers(model) == ("between.2",)
 
 
 @pytest.mark.parametrize(

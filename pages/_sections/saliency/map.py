@@ -52,6 +52,7 @@ def _show(context: Context, method: Method, display: Display, frame: Running) ->
             caption=f"{labels.title(method)} for {context.target_name}, over the picture. {told}Hover for the values.",
         )
         clickable.colour_bar(scale)
+        _unguided(context, method)
     with beside:
         # Beside the map and not under it: so both are seen at once.
         layout.sentence(_sentence(context, method, frame))
@@ -66,6 +67,16 @@ def _show(context: Context, method: Method, display: Display, frame: Running) ->
         else:
             st.image(context.view(336), alt=context.caption, width="stretch")
             st.caption("What the network is given.")
+
+
+def _unguided(context: Context, method: Method) -> None:
+    """Which activations guided backpropagation says nothing of, in a network that has other ones than ReLUs."""
+    layers = attribution.unguided_layers(context.model) if method.id.startswith("guided") else ()
+    if layers:
+        st.caption(
+            "Guided backpropagation changes the gradient at ReLUs only. These layers are other activations and keep "
+            f"their own derivative: {text.plain(', '.join(layers))}."
+        )
 
 
 def _settled(frame: Running, unit: str) -> str:
