@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from convis_core.errors import SpecError
@@ -69,7 +69,7 @@ def out_of_place(graph: fx.Graph, module: nn.Module, lines: Mapping[fx.Node, str
     """
     memory = _Memory()
     changed = False
-    for node in list(graph.nodes):
+    for node in list(graph.nodes):  # the list as it was: what is put in on the way is known already
         node.args = fx.map_arg(node.args, memory.now)
         node.kwargs = fx.map_arg(node.kwargs, memory.now)
         layer = module.get_submodule(str(node.target)) if node.op == "call_module" else None
@@ -100,6 +100,7 @@ class _Memory:
         storage: tensor -> the tensor whose memory it lies in, or may lie in.
         same: tensor -> the first of the names under which this very tensor goes.
         replaced: an overwritten tensor -> what to read in its place.
+        cut: a part of a tensor -> that tensor, and the indices that cut the part out of it.
         numbers: what is a number, such as a size, and no tensor.
     """
 
@@ -107,6 +108,7 @@ class _Memory:
     storage: dict[fx.Node, fx.Node] = field(default_factory=dict)
     same: dict[fx.Node, fx.Node] = field(default_factory=dict)
     replaced: dict[fx.Node, fx.Node] = field(default_factory=dict)
+    cut: dict[fx.Node, tuple[fx.Node, tuple[Any, ...]]] = field(default_factory=dict)
     numbers: set[fx.Node] = field(default_factory=set)
 
     def now(self, node: fx.Node) -> fx.Node:
@@ -122,6 +124,8 @@ class _Memory:
         view, same = (False, False) if source is None else _sharing(node, layer)
         self.storage[node] = self.storage.get(source, node) if source is not None and (view or same) else node
         self.same[node] = self.same.get(source, node) if source is not None and same else node
+        if source is not None and _is_slicing(node, source):
+            self.cut[node] = (source, (node.args[1],))
 
     def note_number(self, node: fx.Node) -> None:
         """Remember an operation that gives a number."""
@@ -136,20 +140,43 @@ class _Memory:
         """
         self.order[node] = len(self.order)
         names = [name for name, first in self.same.items() if first is self.same[target]]
+        read_later = any(self._is_read_later(name) for name in names)
         storage = self.storage[target]
-        if not same_memory:
-            for other in [other for other, first in self.storage.items() if first is storage]:
-                apart = other in names or other in self.replaced or _disjoint(other, target)
-                if not apart and self._is_read_later(other):
-                    _refuse(node, lines, "overwrites a tensor of which a part or another view is read later")
-        self.replaced.update(dict.fromkeys(names, node))
         self.storage[node] = storage if same_memory else node
         self.same[node] = node
-        return any(self._is_read_later(name) for name in names)
+        if not same_memory:
+            sharers = [
+                other
+                for other, first in self.storage.items()
+                if first is storage and other not in names and other not in self.replaced
+            ]
+            late = [other for other in sharers if not _disjoint(other, target) and self._is_read_later(other)]
+            if late:
+                self._write_through(late, target, node, lines)
+        self.replaced.update(dict.fromkeys(names, node))
+        return read_later
+
+    def _write_through(self, late: list[fx.Node], target: fx.Node, node: fx.Node, lines: Mapping[fx.Node, str]) -> None:
+        """Put the new value of a part into the whole that is read later."""
+        whole: fx.Node = target
+        indices: tuple[Any, ...] = ()
+        while whole not in late and whole in self.cut:
+            whole, index = self.cut[whole]
+            indices = (*index, *indices)
+        if late != [whole]:
+            _refuse(node, lines, "overwrites a tensor of which a part or another view is read later")
+        with node.graph.inserting_after(node):
+            written = node.graph.call_function(overwritten, (whole, node, *indices))
+        self.order[written] = len(self.order)
+        self.same[written] = self.storage[written] = self.storage[node] = written
+        self.cut[node] = (written, indices)
+        for name in [name for name, first in self.same.items() if first is self.same[whole]]:
+            self.replaced[name] = written
 
     def _is_read_later(self, node: fx.Node) -> bool:
-        """Whether an operation that was not seen yet reads the values of this one."""
-        return any(user not in self.order and not self.gives_number(user) for user in node.users)
+        """Whether an operation that was not seen yet reads the values of this one, under whatever name."""
+        names = [node, *(name for name in self.replaced if self.now(name) is node)]
+        return any(user not in self.order and not self.gives_number(user) for name in names for user in name.users)
 
     def gives_number(self, node: fx.Node) -> bool:
         if node.op == "call_method":
@@ -160,6 +187,26 @@ class _Memory:
             return node.args[1] in _NUMBER_ATTRIBUTES
         sources = node.all_input_nodes
         return bool(sources) and all(source in self.numbers for source in sources) and _is_arithmetic(node.target)
+
+
+def overwritten(whole: Tensor, part: Tensor, *indices: Any) -> Tensor:
+    """A copy of a tensor in which what the indices cut out, one after the other, has other values.
+
+    >>> overwritten(torch.zeros(3), torch.ones(2), slice(1, None))
+    tensor([0., 1., 1.])
+    """
+    copy = whole.clone()
+    place = copy
+    for index in indices:
+        place = place[index]
+    place.copy_(part)
+    return copy
+
+
+def _is_slicing(node: fx.Node, source: fx.Node) -> bool:
+    """Whether it cuts a part out of a tensor: parts of a tuple are taken by a number."""
+    name = getattr(source.target, "__name__", source.target)
+    return node.target is operator.getitem and isinstance(node.args[1], slice | tuple) and name not in _PARTS
 
 
 def _is_arithmetic(function: Any) -> bool:

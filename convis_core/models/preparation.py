@@ -96,4 +96,3 @@ def _bare(module: nn.Module) -> nn.Module:
 
 def _tensors(part: nn.Module) -> list[Tensor]:
     return [tensor for tensor in (*part._parameters.values(), *part._buffers.values()) if tensor is not None]
-

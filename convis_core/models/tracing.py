@@ -80,7 +80,7 @@ def symbolic(module: nn.Module) -> tuple[fx.GraphModule, dict[fx.Node, str]]:
             # Tensors that forward makes for itself are held by the graph; torch.fx put them on the module as well.
             for name in set(vars(module)) - before:
                 delattr(module, name)
-    names = {node: names[node] for node in graph.nodes if node.op != "output"}
+    names = _complete(names, graph, module)
     graph_module.meta[_NAMES] = {node.name: name for node, name in names.items()}
     return graph_module, names
 
@@ -174,6 +174,21 @@ def _names(graph: fx.Graph, module: nn.Module, owners: dict[fx.Node, str]) -> di
             names[node] = next(name for name in _candidates(base, index) if name not in modules and name not in taken)
         taken.add(names[node])
     return names
+
+
+def _complete(names: dict[fx.Node, str], graph: fx.Graph, module: nn.Module) -> dict[fx.Node, str]:
+    """The names of the operations that are left, and of those that rewriting put in, each after the one before it."""
+    taken = {*names.values(), *(name for name, _ in module.named_modules(remove_duplicate=False))}
+    complete: dict[fx.Node, str] = {}
+    for node in graph.nodes:
+        if node.op == "output":
+            continue
+        if node not in names:
+            base = complete[node.prev]
+            names[node] = next(name for name in _candidates(f"{base}@", 0) if name not in taken)
+            taken.add(names[node])
+        complete[node] = names[node]
+    return complete
 
 
 def _candidates(base: str, index: int) -> Iterator[str]:

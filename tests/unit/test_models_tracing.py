@@ -208,6 +208,23 @@ def parts(self, x):
     return torch.cat([c, b, a], 1)
 
 
+def part_of_a_whole(self, x):
+    y = self.conv(x)
+    y[:, :1].mul_(2)
+    y.add_(1)
+    part = y[:, :, 1 : x.size(2)]
+    part.relu_()
+    part -= 3
+    return y + y[:, :1]
+
+
+def part_of_a_part(self, x):
+    y = self.conv(x)
+    y.mul_(0.5)
+    y[:, 1:][:, :, ::2].add_(7)
+    return y
+
+
 def reshaped_in_place(self, x):
     y = self.conv(x)
     y.unsqueeze_(1)
@@ -242,6 +259,8 @@ FORWARDS = [
     view_that_is_not_read,
     view_taken_later,
     parts,
+    part_of_a_whole,
+    part_of_a_part,
     reshaped_in_place,
     sizes,
     own_weight_is_copied,
@@ -284,10 +303,11 @@ def test_gradients_are_those_of_the_twin_out_of_place():
     assert torch.equal(pictures[0].grad, pictures[1].grad)
 
 
-def part_of_a_whole(self, x):
+def part_and_overlapping_part(self, x):
     y = self.conv(x)
-    y[:, :1].mul_(2)
-    return y
+    other = y[:, :, 1:]
+    y[:, :, :3].mul_(2)
+    return other
 
 
 def whole_of_a_part(self, x):
@@ -321,7 +341,7 @@ def copied_into(self, x):
 
 
 @pytest.mark.parametrize(
-    "forward", [part_of_a_whole, whole_of_a_part, out_argument, item_assignment, own_weights, copied_into]
+    "forward", [part_and_overlapping_part, whole_of_a_part, out_argument, item_assignment, own_weights, copied_into]
 )
 def test_writing_that_cannot_be_followed_is_refused(forward: Any):
     with pytest.raises(SpecError, match=rf"line \d+ of {__file__}") as refusal:
