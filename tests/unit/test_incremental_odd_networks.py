@@ -74,8 +74,9 @@ def wrap(network: nn.Module, seed: int = 0) -> LoadedModel:
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.uniform_(layer.weight, 0.5, 1.5)
             nn.init.normal_(layer.bias, std=0.3)
-            nn.init.normal_(layer.running_mean, std=0.2)
-            nn.init.uniform_(layer.running_var, 0.5, 2.0)
+            if layer.running_mean is not None:
+                nn.init.normal_(layer.running_mean, std=0.2)
+                nn.init.uniform_(layer.running_var, 0.5, 2.0)
     return models.wrap(network, input_size=SIDE, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
 
 
@@ -190,6 +191,26 @@ def entangled(x: Tensor) -> Tensor:
     return functional.avg_pool2d(y, 2)
 
 
+class ChannelsLast(nn.Module):
+    """A layer that is given the channels as the last axis, as a ConvNeXt does it."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def shuffled(x: Tensor) -> Tensor:
+    n, c, h, w = x.shape
+    return x.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
+
+
+def viewed(x: Tensor) -> Tensor:
+    return x.view(x.size(0), -1)[:, :50]
+
+
 def reshaped(x: Tensor) -> Tensor:
     return x.view(x.size(0), -1)[:, : x.shape[1] * 4]
 
@@ -214,6 +235,22 @@ BODIES: dict[str, Callable[[], nn.Module]] = {
     "pooling with indices": lambda: Apply(lambda x: functional.max_pool2d(x, 2, return_indices=True)[0]),
     "entangled writes": lambda: nn.Sequential(conv(3, 4), Apply(entangled)),
     "centring": lambda: Apply(lambda x: x - x.mean(dim=(2, 3), keepdim=True)),
+    "instance norm": lambda: nn.Sequential(conv(3, 4), nn.InstanceNorm2d(4, affine=True), conv(4, 4)),
+    "batch norm of the batch": lambda: nn.Sequential(
+        conv(3, 4), nn.BatchNorm2d(4, track_running_stats=False), nn.ReLU(), conv(4, 4)
+    ),
+    "batch norm of the batch after a ReLU": lambda: nn.Sequential(
+        conv(3, 4), nn.ReLU(), nn.BatchNorm2d(4, track_running_stats=False), conv(4, 4)
+    ),
+    "layer norm over channels": lambda: nn.Sequential(conv(3, 4), ChannelsLast(nn.LayerNorm(4)), conv(4, 4)),
+    "a linear layer on channels": lambda: nn.Sequential(conv(3, 4), ChannelsLast(nn.Linear(4, 6)), nn.GELU()),
+    "channel shuffle": lambda: nn.Sequential(conv(3, 4), Apply(shuffled), conv(4, 4)),
+    "pixel shuffle": lambda: nn.Sequential(conv(3, 8), nn.PixelShuffle(2), conv(2, 4, stride=2)),
+    "adaptive average to three": lambda: nn.Sequential(conv(3, 4), nn.AdaptiveAvgPool2d(3)),
+    "a view by the size of the batch": lambda: nn.Sequential(conv(3, 4), nn.MaxPool2d(2), Apply(viewed)),
+    "rolled": lambda: nn.Sequential(conv(3, 4), Apply(lambda x: torch.roll(x, (3, 5), (2, 3))), conv(4, 4)),
+    "softmax over channels in a function": lambda: nn.Sequential(conv(3, 4), Apply(lambda x: x.softmax(dim=1))),
+    "an average over the channels' last axis": lambda: nn.Sequential(conv(3, 4), Apply(lambda x: x.mean(dim=3))),
 }
 
 
@@ -246,6 +283,16 @@ KNOWN: dict[str, Callable[[], nn.Module]] = {
     "padding that two read": lambda: nn.Sequential(nn.ZeroPad2d(2), Branches(conv(3, 4), conv(3, 4), torch.add)),
     "one map twice": lambda: Apply(lambda x: torch.cat([x, x], 1) + 1),
     "same again": lambda: Apply(lambda x: x + x),
+    "dropout that never rests": lambda: nn.Sequential(
+        conv(3, 4), Apply(lambda x: functional.dropout(x, 0.5)), conv(4, 4)
+    ),
+    "weight norm": lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(conv(3, 4)), nn.ReLU(), conv(4, 4)),
+    "spectral norm": lambda: nn.Sequential(nn.utils.parametrizations.spectral_norm(conv(3, 4)), nn.BatchNorm2d(4)),
+    "in place everywhere": lambda: nn.Sequential(
+        conv(3, 4), Apply(lambda x: functional.relu(x, True).add_(1).mul_(2).clamp_(max=3)), conv(4, 4)
+    ),
+    "threshold": lambda: nn.Sequential(conv(3, 4), nn.Threshold(0, 0), conv(4, 4)),
+    "hardtanh as a ReLU": lambda: nn.Sequential(conv(3, 48), nn.Hardtanh(0, 6), conv(48, 4)),
 }
 
 
