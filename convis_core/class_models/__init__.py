@@ -4,7 +4,7 @@ Four parts, one file or two each: what is optimised (``parameterisation``), how 
 (``transforms``, ``regularisers``), what is maximised (``objectives``), and who loops (``ascent``, ``dream``).
 """
 
-from convis_core.class_models.ascent import ascend, ascend_many
+from convis_core.class_models.ascent import ascend
 from convis_core.class_models.dream import deep_dream
 from convis_core.class_models.pair import ascend_pair
 from convis_core.class_models.presets import BLUR, FEATURE, L2, MODERN, PRESETS, RAW, YOSINSKI
@@ -20,7 +20,6 @@ __all__ = [
     "RAW",
     "YOSINSKI",
     "ascend",
-    "ascend_many",
     "ascend_pair",
     "deep_dream",
     "displaced",

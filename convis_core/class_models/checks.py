@@ -1,6 +1,5 @@
 """Every refusal of a spec, a picture to start from, or a run to continue."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from torch import Tensor
@@ -69,24 +68,18 @@ def check_start(spec: ClassModelSpec, side: int, picture: Tensor | None) -> Tens
     return picture.detach().reshape(3, side, side).cpu().float()
 
 
-def check_resume(spec: ClassModelSpec, objectives: Sequence[Objective], frames: Sequence[ClassModelFrame]) -> None:
-    """Refuse to continue a run that was another one.
+def check_resume(spec: ClassModelSpec, objective: Objective, frame: ClassModelFrame) -> None:
+    """Refuse to continue a different run.
 
     Raises:
-        SpecError: the spec, but for its number of steps and its frames, or an objective differs; or the frames are
-            not of one step; or that step is past the last one asked for.
+        SpecError: the objective differs; the spec does, other than in its number of steps and its frames; or the
+            frame is past the last step asked for.
     """
-    if len(frames) != len(objectives) or any(
-        frame.objective != objective for frame, objective in zip(frames, objectives, strict=False)
-    ):
-        raise SpecError("A run can only be continued with the objectives that it was begun with.")
-    for frame in frames:
-        if replace(frame.spec, steps=spec.steps, frame_every=spec.frame_every) != spec:
-            raise SpecError("A run can only be continued with the settings that it was begun with; start a new one.")
-    steps = {frame.step for frame in frames}
-    if len(steps) > 1:
-        raise SpecError("The runs to be continued together have taken different numbers of steps.")
-    if steps.pop() > spec.steps:
+    if frame.objective != objective:
+        raise SpecError("A run can only be continued with the objective that it was started with.")
+    if replace(frame.spec, steps=spec.steps, frame_every=spec.frame_every) != spec:
+        raise SpecError("A run can only be continued with the settings that it was started with; start a new one.")
+    if frame.step > spec.steps:
         raise SpecError("The run has already taken more steps than that; ask for more.")
 
 

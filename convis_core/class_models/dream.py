@@ -91,7 +91,7 @@ def _differentiate(
 ) -> tuple[float, Tensor]:
     leaf = picture.detach().requires_grad_(True)
     try:
-        values, _ = objectives.measure(model, torch.roll(leaf, roll, dims=(2, 3)), (objective,))
+        values, _ = objectives.measure(model, torch.roll(leaf, roll, dims=(2, 3)), objective)
     except RuntimeError as error:
         size = " x ".join(str(side) for side in picture.shape[2:])
         raise SpecError(f"The network does not take pictures of {size} pixels; dream with one octave.") from error

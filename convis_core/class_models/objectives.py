@@ -1,6 +1,6 @@
 """What is maximised: objectives as records, and their values as functions of what the network returned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -24,25 +24,23 @@ from convis_core.results.objectives import (
 )
 from convis_core.values import check_whole
 
-_AJAR = 0.1
+_NEGATIVE_SLOPE = 0.1
+"""Share of the gradient that an inactive unit lets through, see ``relu_with_leaky_gradient``."""
 
 
-def layers_of(objectives: Sequence[Objective]) -> tuple[str, ...]:
-    """Names of the layers that must be read, each once."""
-    names: dict[str, None] = {}
-    for objective in objectives:
-        match objective:
-            case Channel() | Neuron() | Layer():
-                names[objective.layer] = None
-            case Sum():
-                names.update(dict.fromkeys(layers_of((objective.first, objective.second))))
-            case _:
-                pass
-    return tuple(names)
+def layers_of(objective: Objective) -> tuple[str, ...]:
+    """Names of the layers whose outputs the objective reads, each once."""
+    match objective:
+        case Channel() | Neuron() | Layer():
+            return (objective.layer,)
+        case Sum():
+            return tuple(dict.fromkeys((*layers_of(objective.first), *layers_of(objective.second))))
+        case _:
+            return ()
 
 
 def class_of(objective: Objective) -> int | None:
-    """The class that an objective is about, of a sum the first that names one; None when there is none."""
+    """The class that an objective names, in a sum the first one; None when it names none."""
     match objective:
         case ClassLogit() | ClassProbability() | LogProbability():
             return objective.target
@@ -53,13 +51,13 @@ def class_of(objective: Objective) -> int | None:
             return None
 
 
-def names_a_place(objective: Objective) -> bool:
-    """Whether the objective looks at one place of a layer's grid, so that the grid must keep its size."""
+def names_a_position(objective: Objective) -> bool:
+    """Whether the objective is one position of a layer's grid, so that the grid must keep its size."""
     match objective:
         case Neuron():
             return True
         case Sum():
-            return names_a_place(objective.first) or names_a_place(objective.second)
+            return names_a_position(objective.first) or names_a_position(objective.second)
         case _:
             return False
 
@@ -95,57 +93,59 @@ def evaluate(objective: Objective, logits: Tensor, outputs: Mapping[str, Tensor]
 
 
 def measure(
-    model: LoadedModel, seen: Tensor, objectives: Sequence[Objective], *, relu: network.Edit | None = None
+    model: LoadedModel, pictures: Tensor, objective: Objective, *, relu: network.Edit | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The objective of each picture, and its logits, by the fastest way through the network.
+    """The objective and the logits of each picture, by the fastest path through the network.
 
     Args:
         model: the network.
-        seen: float32 [N, 3, s, s], what the network sees.
-        objectives: N of them, one for each picture.
-        relu: carried out in place of every ReLU and ReLU6.
+        pictures: float32 [N, 3, s, s].
+        objective: what to maximise.
+        relu: replaces every ReLU and ReLU6.
 
     Returns:
         Values [N] and logits [N, C], differentiable.
     """
-    layers = layers_of(objectives)
-    ordered = seen.contiguous(memory_format=torch.channels_last)
+    layers = layers_of(objective)
+    ordered = pictures.contiguous(memory_format=torch.channels_last)
     outputs: Mapping[str, Tensor] = {}
     if not layers and relu is None:
         logits = gradient_network(model)(ordered)
     else:
         fast = network.fast(model)
-        # A convolution that was folded into its batch norm no longer exists by itself.
+        # A convolution that was folded into its batch norm no longer exists as a layer.
         names = tuple(fast.names.values())
-        kept = all(any(name == layer or name.startswith(f"{layer}.") for name in names) for layer in layers)
-        logits, outputs = network.forward(fast if kept else network.trace(model), ordered, layers=layers, relu=relu)
-    values = [
-        evaluate(objective, logits[i : i + 1], {name: output[i : i + 1] for name, output in outputs.items()})
-        for i, objective in enumerate(objectives)
-    ]
-    return torch.cat(values), logits
+        exist = all(any(name == layer or name.startswith(f"{layer}.") for name in names) for layer in layers)
+        logits, outputs = network.forward(fast if exist else network.trace(model), ordered, layers=layers, relu=relu)
+    return evaluate(objective, logits, outputs), logits
 
 
-def ajar(x: Tensor) -> Tensor:
-    """ReLU, but units at rest let a tenth of the gradient through: to be carried out in place of all activations.
+def relu_with_leaky_gradient(x: Tensor) -> Tensor:
+    """ReLU whose inactive units let a tenth of the gradient through, for use in place of all activations.
 
-    A channel that nothing in the picture excites has no gradient, and its picture would stay grey for ever. Through
-    these doors it learns where to begin.
+    A channel that is inactive on the whole picture has no gradient, so its picture would stay grey forever. The leak
+    gives it a direction to start in.
 
     Args:
-        x: what arrives at the activation.
+        x: input of the activation.
+
+    >>> x = torch.tensor([-2.0, 3.0], requires_grad=True)
+    >>> y = relu_with_leaky_gradient(x)
+    >>> y.sum().backward()
+    >>> y.tolist(), [round(slope, 6) for slope in x.grad.tolist()]
+    ([0.0, 3.0], [0.1, 1.0])
     """
-    asleep = x.clamp(max=0)
-    return x.clamp(min=0) + _AJAR * (asleep - asleep.detach())
+    negative = x.clamp(max=0)
+    return x.clamp(min=0) + _NEGATIVE_SLOPE * (negative - negative.detach())
 
 
 def check_objective(model: LoadedModel, objective: Objective) -> None:
     """Refuse an objective that the network cannot have.
 
     Raises:
-        SpecError: a class, layer, channel or place does not exist.
+        SpecError: a class, layer, channel or position does not exist.
     """
-    names = layers_of((objective,))
+    names = layers_of(objective)
     side = model.input_size
     outputs: Mapping[str, Tensor] = {}
     if names:
@@ -161,7 +161,7 @@ def _check(model: LoadedModel, objective: Objective, outputs: Mapping[str, Tenso
             shape = outputs[objective.layer].shape
             check_whole(f"A channel of layer {objective.layer}", objective.channel, 0, shape[1] - 1)
             if isinstance(objective, Neuron):
-                _check_place(objective, shape)
+                _check_position(objective, shape)
         case Sum():
             _check(model, objective.first, outputs)
             _check(model, objective.second, outputs)
@@ -169,7 +169,7 @@ def _check(model: LoadedModel, objective: Objective, outputs: Mapping[str, Tenso
             pass
 
 
-def _check_place(neuron: Neuron, shape: torch.Size) -> None:
+def _check_position(neuron: Neuron, shape: torch.Size) -> None:
     if len(shape) != 4:
         raise SpecError(f"Layer {neuron.layer} has no grid; ask for one of its channels instead.")
     rows, columns = shape[2:]

@@ -93,7 +93,7 @@ def render(spec: ClassModelSpec, values: Tensor, origin: Tensor, side: int | Non
     return torch.sigmoid(mixed)
 
 
-def looked_at(state: AscentState) -> Tensor:
+def viewed(state: AscentState) -> Tensor:
     """The parameters of the pictures that the next step's views are taken of."""
     return state.seen if state.seen.numel() else state.values
 
@@ -125,7 +125,7 @@ def climb(spec: ClassModelSpec, state: AscentState, direction: Tensor) -> Ascent
     cooled = 1 - spec.cool_down * min(1.0, state.step / spec.ramp)
     rate = spec.learning_rate * cooled
     count = state.step + 1
-    seen = looked_at(state) if count % spec.steps_at_once else torch.empty(0)
+    seen = viewed(state) if count % spec.steps_at_once else torch.empty(0)
     if spec.parameterisation == "pixels":
         return replace(state, values=state.values + rate * direction, seen=seen, step=count)
     first = direction.lerp(state.first_moment, _BETA_1)

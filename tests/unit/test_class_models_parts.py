@@ -282,22 +282,15 @@ def test_every_objective_by_hand(small):
         Sum(ClassLogit(0), Channel(layer, 2), -0.5): logits[:, 0] - 0.5 * maps[layer][:, 2].mean((1, 2)),
     }
     for objective, value in expected.items():
-        measured, seen = objectives.measure(small, x, (objective, objective))
+        measured, seen = objectives.measure(small, x, objective)
         torch.testing.assert_close(measured, value, atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(seen, logits, atol=1e-5, rtol=1e-4)
-
-
-def test_different_objectives_share_a_batch(small):
-    x = torch.rand(2, 3, 16, 16)
-    both, _ = objectives.measure(small, x, (ClassLogit(1), Layer("2")))
-    alone = [objectives.measure(small, x[i : i + 1], (o,))[0] for i, o in enumerate((ClassLogit(1), Layer("2")))]
-    torch.testing.assert_close(both, torch.cat(alone))
 
 
 def test_the_class_of_an_objective():
     assert objectives.class_of(Sum(Channel("0", 1), LogProbability(4))) == 4
     assert objectives.class_of(Layer("0")) is None
-    assert objectives.names_a_place(Sum(ClassLogit(0), Neuron("0", 0, 0, 0)))
+    assert objectives.names_a_position(Sum(ClassLogit(0), Neuron("0", 0, 0, 0)))
 
 
 @pytest.mark.parametrize(
