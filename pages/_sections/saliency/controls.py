@@ -45,11 +45,13 @@ def method(context: Context) -> Method:
         key="saliency_method",
         help="How the map is computed. The text below says what the chosen method does.",
     )
-    st.caption(text.read(f"methods/{kind}"))
     info = attribution.method_info(kind)
     # A specification without controls of its own keeps its defaults.
     spec = _SETTINGS[info.spec_type]() if info.spec_type in _SETTINGS else None
-    return attribution.method_with(kind, spec=spec, layer=_layer(context) if info.takes_layer else None)
+    layer = _layer(context) if info.takes_layer else None
+    # Below what can be set, which would otherwise slide out of view.
+    st.caption(text.read(f"methods/{kind}"))
+    return attribution.method_with(kind, spec=spec, layer=layer)
 
 
 def plain_method(context: Context, kind: str) -> Method:
