@@ -1,4 +1,4 @@
-"""What a network is made of: its layers, its blocks, its size and its work."""
+"""What a network is made of: its layers, its blocks, its size and its cost."""
 
 from convis_core.architecture.blocks import blocks, costs, inside
 from convis_core.architecture.blueprint import blueprint

@@ -1,4 +1,4 @@
-"""Layers put together into the blocks that a person thinks in: convolution, batch norm and ReLU are one."""
+"""Layers grouped into the blocks that people think in: convolution, batch norm and ReLU count as one."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,10 @@ from convis_core.network import operations
 from convis_core.results.architecture import Block, Costs, LayerRow
 
 RESIDUAL, CONCAT, DENSE = "residual", "concat", "dense"
-"""Kinds of blocks in which branches meet: by adding, side by side, or side by side again and again."""
+"""Kinds of blocks in which branches meet: by addition, by one concatenation, or by several."""
 
 _LEADING = frozenset({operations.PAD, operations.DROPOUT, operations.IDENTITY})
-"""Kinds that prepare for the layer after them."""
+"""Kinds that prepare the input of the layer after them."""
 _STARTING = frozenset(
     {
         *(operations.CONVOLUTION, operations.MAX_POOL, operations.AVERAGE_POOL, operations.PAD),
@@ -19,7 +19,7 @@ _STARTING = frozenset(
         *(operations.NORMALISE, operations.ARITHMETIC),
     }
 )
-"""Kinds that are a step of their own; what is left, such as batch norm, finishes the layer before it."""
+"""Kinds that begin a block of their own; the others, such as batch norm, complete the layer before them."""
 
 
 def blocks(rows: Sequence[LayerRow]) -> tuple[Block, ...]:
@@ -27,48 +27,74 @@ def blocks(rows: Sequence[LayerRow]) -> tuple[Block, ...]:
 
     Args:
         rows: from ``architecture.describe``.
+
+    >>> from torch import nn
+    >>> from convis_core import architecture, models
+    >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> rows = architecture.describe(models.wrap(network, input_size=16))
+    >>> [(block.kind, block.layers) for block in architecture.blocks(rows)[1:]]
+    [('convolution', ('0', '1', '2')), ('adaptive average pool', ('3', '4'))]
     """
     return _gather(rows, {row.name: row.block for row in rows})
 
 
 def inside(rows: Sequence[LayerRow], block: str) -> tuple[Block, ...]:
-    """What a block is made of, as smaller blocks; what it reads from outside has its layer's name.
+    """A block taken apart into smaller blocks; an input from outside has the name of the layer that returned it.
 
     Args:
         rows: from ``architecture.describe``.
         block: name of the block.
+
+    >>> from convis_core import architecture
+    >>> rows = architecture.describe(architecture.blueprint("efficientnet_lite0"))
+    >>> for part in architecture.inside(rows, "blocks.1"):
+    ...     print(part.name, part.kind, part.output_shape)
+    blocks.1.branch.expand.conv convolution (1, 96, 112, 112)
+    blocks.1.branch.depthwise.conv depthwise convolution (1, 96, 56, 56)
+    blocks.1.branch.project.conv convolution (1, 24, 56, 56)
     """
     within = [row for row in rows if row.block == block]
     return _gather(within, assign(within, ()))
 
 
 def costs(blocks: Sequence[Block]) -> Costs:
-    """Where most of the parameters are, and by when half of the work is done.
+    """Which block has the most parameters, and by which block half of the multiply-adds are done.
 
     Args:
         blocks: from ``blocks``.
+
+    >>> from torch import nn
+    >>> from convis_core import architecture, models
+    >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 1000))
+    >>> rows = architecture.describe(models.wrap(network, input_size=16))
+    >>> costs = architecture.costs(architecture.blocks(rows))
+    >>> costs.heaviest, round(costs.heaviest_parameters, 2)
+    ('3', 0.98)
+    >>> costs.half, round(costs.half_macs, 2)
+    ('0', 0.84)
     """
     parameters, macs = sum(block.parameters for block in blocks), sum(block.macs for block in blocks)
     heaviest = max(blocks, key=lambda block: block.parameters)
-    done, held = accumulate(block.macs for block in blocks), accumulate(block.parameters for block in blocks)
-    steps = enumerate(zip(blocks, done, held, strict=True), start=1)
-    count, (half, done_by_then, held_by_then) = next(step for step in steps if 2 * step[1][1] >= macs)
+    macs_so_far = accumulate(block.macs for block in blocks)
+    parameters_so_far = accumulate(block.parameters for block in blocks)
+    steps = enumerate(zip(blocks, macs_so_far, parameters_so_far, strict=True), start=1)
+    count, (half, macs_by_then, parameters_by_then) = next(step for step in steps if 2 * step[1][1] >= macs)
     return Costs(
         heaviest=heaviest.name,
         heaviest_parameters=heaviest.parameters / max(1, parameters),
         heaviest_macs=heaviest.macs / max(1, macs),
         half=half.name,
         half_blocks=count,
-        half_macs=done_by_then / max(1, macs),
-        half_parameters=held_by_then / max(1, parameters),
+        half_macs=macs_by_then / max(1, macs),
+        half_parameters=parameters_by_then / max(1, parameters),
     )
 
 
 def assign(rows: Sequence[LayerRow], groups: Sequence[str]) -> dict[str, str]:
-    """Which block each row belongs to: row name -> block name.
+    """The block that each row belongs to, as row name -> block name.
 
-    Rows of a module named in ``groups`` belong together. Of the others, a layer takes with it what finishes
-    it (batch norm, activation, dropout, flattening) and what prepares for it (padding).
+    Rows of a module named in ``groups`` form one block. Elsewhere a block is one layer together with what completes it
+    (batch norm, activation, dropout, flattening) and what prepares its input (padding).
 
     Args:
         rows: in order of execution.
@@ -102,12 +128,12 @@ def assign(rows: Sequence[LayerRow], groups: Sequence[str]) -> dict[str, str]:
 
 
 def _owner(name: str, groups: Sequence[str]) -> str:
-    held = [group for group in groups if name == group or name.startswith(f"{group}.")]
-    return max(held, key=len, default="")
+    containing = [group for group in groups if name == group or name.startswith(f"{group}.")]
+    return max(containing, key=len, default="")
 
 
 def _joins(row: LayerRow, block: Sequence[LayerRow], readers: Mapping[str, int]) -> bool:
-    """Whether a row belongs with the loose rows just before it."""
+    """Whether a row belongs to the same block as the rows just before it, none of which is in a group."""
     last = block[-1]
     if row.inputs != (last.name,) or readers[last.name] > 1 or last.kind == operations.NORMALISE:
         return False
@@ -116,7 +142,7 @@ def _joins(row: LayerRow, block: Sequence[LayerRow], readers: Mapping[str, int])
 
 
 def _main(block: Sequence[LayerRow]) -> LayerRow:
-    """The row that a block is named after: the one with the most work, else the first that does anything."""
+    """The row that names a block: the one with the most multiply-adds, else the first that computes anything."""
     busiest = max(block, key=lambda row: row.macs)
     return busiest if busiest.macs else next((row for row in block if row.kind not in _LEADING), block[0])
 
@@ -125,13 +151,13 @@ def _gather(rows: Sequence[LayerRow], block_of: Mapping[str, str]) -> tuple[Bloc
     members: dict[str, list[LayerRow]] = {}
     for row in rows:
         members.setdefault(block_of[row.name], []).append(row)
-    found: list[Block] = []
+    gathered: list[Block] = []
     for name, block in members.items():
         sources = [source for row in block for source in row.inputs]
         origins = [block_of.get(source, source) for source in sources]
         concats = [row for row in block if row.kind == operations.CONCAT]
         maps = [row for row in block if len(row.output_shape) == 4]
-        found.append(
+        gathered.append(
             Block(
                 name=name,
                 kind=_block_kind(block),
@@ -148,7 +174,7 @@ def _gather(rows: Sequence[LayerRow], block_of: Mapping[str, str]) -> tuple[Bloc
                 parts=tuple(shape[1] for shape in concats[-1].input_shapes) if concats else (),
             )
         )
-    return tuple(found)
+    return tuple(gathered)
 
 
 def _block_kind(block: Sequence[LayerRow]) -> str:

@@ -1,4 +1,4 @@
-"""A network of the registry without its weights: enough to describe it, and it costs next to nothing."""
+"""A network of the registry without its weights, which is enough to describe it and takes almost no memory."""
 
 import torch
 
@@ -7,13 +7,18 @@ from convis_core.models.pixels import FromPixels
 
 
 def blueprint(model_id: str) -> LoadedModel:
-    """The network with shapes in the place of weights, for ``describe``; it cannot be given a picture.
+    """The network with the shapes of its weights only, for ``describe``; it cannot compute anything.
 
     Args:
         model_id: torchvision's name, one of the ids of ``MODELS``.
 
     Raises:
         SpecError: when no network has this id.
+
+    >>> from convis_core import architecture
+    >>> blueprint = architecture.blueprint("efficientnet_lite0")
+    >>> blueprint.device.type, sum(parameter.numel() for parameter in blueprint.module.parameters())
+    ('meta', 4652008)
     """
     spec = get_spec(model_id)
     with torch.device("meta"):

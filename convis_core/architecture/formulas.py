@@ -1,4 +1,4 @@
-"""The formulas of a layer with its own numbers put in, and what they come to."""
+"""The formulas for a layer's sizes with its own numbers substituted, and their results."""
 
 import math
 
@@ -7,7 +7,7 @@ from convis_core.results.architecture import LayerRow, Substitution
 
 
 def substitutions(row: LayerRow) -> tuple[Substitution, ...]:
-    """What a layer's output size, parameters and work come from.
+    """The formulas that give a layer's output size, parameters and multiply-adds, with its numbers substituted.
 
     Symbols: H and W are the input's height and width, F the kernel's side, S the stride, P the padding of one
     side (P_1 and P_2 where the sides differ), d the dilation, C channels in, K channels out, G groups.
@@ -18,20 +18,29 @@ def substitutions(row: LayerRow) -> tuple[Substitution, ...]:
     Returns:
         In this order: height of the output, width of the output, weights, biases, multiply-adds; only those
         that the layer has.
+
+    >>> from torch import nn
+    >>> from convis_core import architecture, models
+    >>> network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> _, convolution, *_ = architecture.describe(models.wrap(network, input_size=16))
+    >>> for formula in architecture.substitutions(convolution)[2:4]:
+    ...     print(formula.quantity, formula.numbers, formula.value)
+    weights (('F_h', 3), ('F_w', 3), ('C', 3), ('K', 8)) 216
+    biases (('K', 8),) 8
     """
-    found: list[Substitution] = []
+    formulas: list[Substitution] = []
     if row.kernel is not None and len(row.output_shape) == 4:
-        found += [_side(row, 0), _side(row, 1)]
+        formulas += [_side(row, 0), _side(row, 1)]
     if row.macs and row.kernel is not None:
-        found += _convolution(row)
+        formulas += _convolution(row)
     elif row.macs:
         inputs, outputs = row.input_shape[-1], row.output_shape[-1]
-        found.append(Substitution("linear weights", (("C", inputs), ("K", outputs)), row.weights))
-        found.append(Substitution("biases", (("K", outputs),), row.biases))
-        found.append(Substitution("linear macs", (("C", inputs), ("K", outputs)), row.macs))
+        formulas.append(Substitution("linear weights", (("C", inputs), ("K", outputs)), row.weights))
+        formulas.append(Substitution("biases", (("K", outputs),), row.biases))
+        formulas.append(Substitution("linear macs", (("C", inputs), ("K", outputs)), row.macs))
     elif row.kind == operations.BATCH_NORM:
-        found.append(Substitution("batch norm", (("C", row.output_shape[1]),), row.parameters))
-    return tuple(substitution for substitution in found if substitution.value)
+        formulas.append(Substitution("batch norm", (("C", row.output_shape[1]),), row.parameters))
+    return tuple(substitution for substitution in formulas if substitution.value)
 
 
 def _side(row: LayerRow, axis: int) -> Substitution:

@@ -1,4 +1,4 @@
-"""All layers of a network with their sizes, and what they come to together."""
+"""All layers of a network with their sizes, and the totals."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,15 +21,23 @@ _BYTES_PER_VALUE = 4
 def describe(model: LoadedModel) -> tuple[LayerRow, ...]:
     """Every operation of the network in order of execution, with its sizes for one picture.
 
-    Nothing is computed but shapes, so this takes a fraction of a second for any network. With a kernel of
-    F x F, C channels in, K channels out, G groups and an output of H x W cells, a convolution has
-    F * F * C / G * K weights and K biases, and costs F * F * C / G * K * H * W multiply-adds; a linear layer
-    is the case of one cell. Adding a bias is no multiplication and is not counted; nor is batch norm, which
-    is one multiply-add a value and can be folded into the convolution before it. A layer that runs twice has
-    its parameters counted where it runs first.
+    Only shapes are computed, so this takes a fraction of a second for any network. With a kernel of F x F, C channels
+    in, K channels out, G groups and an output of H x W cells, a convolution has F * F * C / G * K weights and K biases,
+    and costs F * F * C / G * K * H * W multiply-adds; a linear layer is the case of one cell. The addition of a bias is
+    not counted, since it is no multiplication; nor is batch norm, which is one multiply-add per value and can be folded
+    into the convolution before it. A layer that runs twice has its parameters counted where it runs first.
 
     Args:
         model: the network.
+
+    >>> from torch import nn
+    >>> from convis_core import architecture, models
+    >>> network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> _, convolution, *_ = architecture.describe(models.wrap(network, input_size=16))
+    >>> convolution.name, convolution.kind, convolution.output_shape, convolution.receptive_field
+    ('0', 'convolution', (1, 8, 16, 16), 3)
+    >>> convolution.parameters == 3 * 3 * 3 * 8 + 8, convolution.macs == 3 * 3 * 3 * 8 * 16 * 16
+    (True, True)
     """
     traced, fields = network.trace(model), receptive.fields(model)
     shapes = traced.shapes
@@ -67,10 +75,17 @@ def describe(model: LoadedModel) -> tuple[LayerRow, ...]:
 
 
 def totals(rows: Sequence[LayerRow]) -> Totals:
-    """What the layers come to together.
+    """The network as a whole: parameters, multiply-adds, memory and depth, summed over its layers.
 
     Args:
         rows: from ``describe``.
+
+    >>> from torch import nn
+    >>> from convis_core import architecture, models
+    >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
+    >>> total = architecture.totals(architecture.describe(models.wrap(network, input_size=16)))
+    >>> total.weights == 3 * 3 * 3 * 8 + 8 * 10, total.biases == 8 + 10, total.depth
+    (True, True, 2)
     """
     learned = [row for row in rows if row.macs > 0]
     maps = [row.receptive_field for row in rows if grid(row.output_shape) != (1, 1)]
@@ -89,8 +104,8 @@ def totals(rows: Sequence[LayerRow]) -> Totals:
 def _learned(
     traced: network.Traced, node: fx.Node, fields: Mapping[fx.Node, ReceptiveField], counted: set[str]
 ) -> tuple[int, int]:
-    """Numbers of weights and biases that an operation is the first to read: its layer's, or bare parameters."""
-    # A layer that returns several things, as attention does, is no row itself: who takes the first of them counts it.
+    """The weights and biases that an operation is the first to read: those of its layer, or bare parameters."""
+    # A layer that returns a tuple, as attention does, has no row; the operation that takes its first element counts it.
     several = [source for source in node.all_input_nodes if source not in traced.shapes]
     owners = [str(owner.target) for owner in (node, *several) if owner.op == "call_module"]
     sizes: dict[str, int] = {}
@@ -108,18 +123,18 @@ def _learned(
 
 
 def _read_directly(node: fx.Node, fields: Mapping[fx.Node, ReceptiveField]) -> list[str]:
-    """Names of the parameters and buffers that an operation reads, by itself or by way of others worked out of them."""
-    found: list[str] = []
+    """Names of the parameters and buffers that an operation reads, directly or through values computed from them."""
+    names: list[str] = []
     for source in node.all_input_nodes:
         if source.op == "get_attr":
-            found.append(str(source.target))
+            names.append(str(source.target))
         elif source not in fields:
-            found += _read_directly(source, fields)
-    return found
+            names += _read_directly(source, fields)
+    return names
 
 
 def _depth(rows: Iterable[LayerRow]) -> int:
-    """Convolutions and linear layers on the longest way; the rows are in order of execution."""
+    """Number of convolutions and linear layers on the longest path; the rows are in order of execution."""
     depth: dict[str, int] = {}
     for row in rows:
         before = max((depth[name] for name in row.inputs if name in depth), default=0)

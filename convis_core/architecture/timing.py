@@ -1,4 +1,4 @@
-"""How long networks take for one picture, measured here and now."""
+"""How long two networks take for one picture on this machine."""
 
 import statistics
 import time
@@ -19,22 +19,33 @@ _WARM_UP = 2
 def compare(model: LoadedModel, other: LoadedModel, picture: Image.Image, *, runs: int = 9) -> Iterator[Race]:
     """Seconds that two networks take for the same picture.
 
-    They take turns, so that other work on the machine disturbs both alike; the first turns only warm them up.
+    They take turns, so that other work on the machine affects both alike; the first two turns only warm them up and are
+    not counted.
 
     Args:
         model: one network.
         other: the other.
-        picture: RGB; each network is given it in its own size.
-        runs: how often each is measured.
+        picture: RGB; resized to the input size of each network.
+        runs: measurements of each network.
 
     Returns:
-        What is known after every turn; the last one is the result.
+        An iterator with the timings so far after every turn; the last one is the result.
 
     Raises:
         SpecError: when ``runs`` is not positive.
+
+    >>> from torch import nn
+    >>> from convis_core import architecture, images, models
+    >>> fast = models.wrap(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), input_size=16)
+    >>> slow = models.wrap(nn.Sequential(nn.Conv2d(3, 8, 5), nn.AdaptiveAvgPool2d(1), nn.Flatten()), input_size=16)
+    >>> *_, last = architecture.compare(fast, slow, images.sample("chelsea"), runs=3)
+    >>> last.done, last.total, last.first.runs
+    (3, 3, 3)
+    >>> 0 < last.second.fastest <= last.second.median <= last.second.slowest
+    True
     """
     if runs < 1:
-        raise SpecError(f"At least one run must be measured, not {runs}.")
+        raise SpecError(f"At least one run must be measured; {runs} were asked for.")
     return _race(model, other, picture, runs)
 
 

@@ -1,4 +1,4 @@
-"""The table of layers, the blocks, the formulas and the stopwatch."""
+"""The table of layers, the blocks, the formulas and the timing."""
 
 import pickle
 import re
@@ -32,7 +32,7 @@ def load() -> Callable[[str], LoadedModel]:
 
 
 class Small(nn.Module):
-    """Lopsided padding, groups, dilation, a residual, a concatenation, a layer that runs twice."""
+    """Asymmetric padding, groups, dilation, a residual block, a concatenation, and a layer that runs twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ def by_name(model: LoadedModel) -> dict[str, LayerRow]:
     return {row.name: row for row in architecture.describe(model)}
 
 
-def test_rows_by_hand(small: LoadedModel) -> None:
+def test_rows_equal_those_worked_out_by_hand(small: LoadedModel) -> None:
     rows = by_name(small)
     assert rows["pad"].padding == Padding(top=0, bottom=1, left=0, right=1)
     conv = rows["conv"]
@@ -87,7 +87,7 @@ def test_a_layer_that_runs_twice_counts_its_parameters_once_and_its_work_twice(s
     assert total.parameters == sum(parameter.numel() for parameter in small.module.parameters())
 
 
-def test_blocks_take_a_layer_with_what_finishes_it(small: LoadedModel) -> None:
+def test_a_block_is_a_layer_with_what_completes_it(small: LoadedModel) -> None:
     blocks = {block.name: block for block in architecture.blocks(architecture.describe(small))}
     assert blocks["conv"].layers == ("pad", "conv", "relu")
     assert blocks["cat"].layers == ("cat", "norm")
@@ -98,7 +98,7 @@ def test_blocks_take_a_layer_with_what_finishes_it(small: LoadedModel) -> None:
 
 
 @pytest.mark.parametrize("model_id", IDS)
-def test_rows_are_the_operations_and_reconcile(model_id: str, load: Callable[[str], LoadedModel]) -> None:
+def test_rows_are_the_operations_and_add_up_to_the_network(model_id: str, load: Callable[[str], LoadedModel]) -> None:
     model = load(model_id)
     rows = architecture.describe(model)
     assert tuple(row.name for row in rows) == network.layer_names(model)
@@ -120,8 +120,8 @@ def test_blocks_hold_every_row_once(model_id: str, load: Callable[[str], LoadedM
     assert sum(block.macs for block in blocks) == architecture.totals(rows).macs
     names = [block.name for block in blocks]
     assert len(set(names)) == len(names) <= 25
-    for place, block in enumerate(blocks):
-        assert set(block.inputs) <= set(names[:place])
+    for position, block in enumerate(blocks):
+        assert set(block.inputs) <= set(names[:position])
         parts = architecture.inside(rows, block.name)
         assert [layer for part in parts for layer in part.layers] == list(block.layers)
 
@@ -154,8 +154,8 @@ def test_vgg16_as_published(load: Callable[[str], LoadedModel]) -> None:
 
 def test_kinds_of_blocks(load: Callable[[str], LoadedModel]) -> None:
     def kinds(model_id: str) -> dict[str, tuple[str, tuple[int, ...]]]:
-        found = architecture.blocks(architecture.describe(load(model_id)))
-        return {block.name: (block.kind, block.parts) for block in found}
+        blocks = architecture.blocks(architecture.describe(load(model_id)))
+        return {block.name: (block.kind, block.parts) for block in blocks}
 
     assert kinds("resnet18")["layer2.0"] == ("residual", ())
     assert kinds("googlenet")["inception4a"] == ("concat", (192, 208, 48, 64))
@@ -176,13 +176,13 @@ def test_costs_of_vgg16(load: Callable[[str], LoadedModel]) -> None:
 
 @pytest.mark.parametrize("model_id", IDS)
 def test_a_blueprint_is_the_network_without_its_weights(model_id: str, load: Callable[[str], LoadedModel]) -> None:
-    drawn = architecture.blueprint(model_id)
-    assert architecture.describe(drawn) == architecture.describe(load(model_id))
-    assert all(parameter.device.type == "meta" for parameter in drawn.module.parameters())
+    blueprint = architecture.blueprint(model_id)
+    assert architecture.describe(blueprint) == architecture.describe(load(model_id))
+    assert all(parameter.device.type == "meta" for parameter in blueprint.module.parameters())
 
 
 def evaluated(latex: str) -> int:
-    """What the right-hand side comes to when a calculator reads it."""
+    """The value of a formula, computed from its LaTeX."""
     text = latex.replace(r"{\,}", "").replace(r"\cdot", "*")
     text = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", r"((\1)/(\2))", text)
     text = text.replace(r"\left\lfloor", "floor(").replace(r"\right\rfloor", ")")
@@ -191,7 +191,7 @@ def evaluated(latex: str) -> int:
 
 
 @pytest.mark.parametrize("model_id", IDS)
-def test_formulas_come_to_what_they_say(model_id: str, load: Callable[[str], LoadedModel]) -> None:
+def test_formulas_give_the_values_that_they_show(model_id: str, load: Callable[[str], LoadedModel]) -> None:
     rows = architecture.describe(load(model_id))
     for row in rows:
         for substitution in architecture.substitutions(row):
