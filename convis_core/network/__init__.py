@@ -1,4 +1,4 @@
-"""What a loaded network computes and how it is built: its operations, receptive fields, predictions."""
+"""What a loaded network computes and how it is built: operations, receptive fields, predictions, gradients."""
 
 from convis_core.network.checks import check_picture, check_target
 from convis_core.network.gradients import LayerGradient, gradient_at

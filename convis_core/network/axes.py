@@ -1,10 +1,10 @@
-"""Where rows and columns stand among the axes of every tensor of a traced network.
+"""Which axes of every tensor of a traced network are its rows and columns.
 
-A map is [N, C, H, W], but on its way a network may lay it out otherwise: a ConvNeXt permutes it to [N, H, W, C], a
+A feature map is [N, C, H, W], but a network may rearrange it on the way: a ConvNeXt permutes it to [N, H, W, C], a
 ShuffleNet reshapes it to [N, G, C / G, H, W]. Where rows and columns can be followed through such an operation, it
-moves nothing from cell to cell, and its region is ``Region.CELL``.
+moves nothing from cell to cell, and its region is ``Region.REARRANGED``.
 
-Axes are counted from the last, (-2, -1) for a map, so that they stay true under broadcasting.
+Axes are counted from the last, (-2, -1) for a feature map, so that they stay valid under broadcasting.
 """
 
 import math
@@ -24,7 +24,7 @@ MAP: Pair = (-2, -1)
 """Rows and columns of a tensor [N, C, H, W]."""
 
 _ALONG_CHANNELS = (nn.LocalResponseNorm, nn.Softmax2d)
-"""Layers that mix the values along the second axis, which is the channels' in a map and not elsewhere."""
+"""Layers that mix values along the second axis, which holds the channels in a feature map and not elsewhere."""
 _RESHAPES = frozenset({"view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze"})
 _SPLITS = frozenset({"chunk", "split", "tensor_split", "unbind"})
 
@@ -32,10 +32,9 @@ _SPLITS = frozenset({"chunk", "split", "tensor_split", "unbind"})
 def follow(
     module: fx.GraphModule, shapes: Shapes, operations: Mapping[fx.Node, Operation]
 ) -> tuple[dict[fx.Node, Pair], dict[fx.Node, Operation]]:
-    """The axes of rows and columns of every tensor that has some, and the operations with what that says of them.
+    """The axes of rows and columns of every tensor that has them, and the operations with regions corrected by them.
 
-    An operation that looks through a window and is given rows and columns at other axes than a map's is taken for
-    one of which nothing is known.
+    A windowed operation whose input has rows and columns at other axes than a feature map is treated as unknown.
 
     Args:
         module: the traced network.
@@ -48,14 +47,18 @@ def follow(
         if node.op == "placeholder":
             axes[node] = MAP
         elif node.op.startswith("call"):
-            found, known[node] = _after(node, module, shapes, axes, known[node])
-            if found is not None:
-                axes[node] = found
+            pair, known[node] = _after(node, module, shapes, axes, known[node])
+            if pair is not None:
+                axes[node] = pair
     return axes, known
 
 
 def cells(shape: Shape, axes: Pair | None) -> Pair:
-    """Rows and columns of a tensor; (1, 1) for one that has none.
+    """Rows and columns of a tensor; (1, 1) for one without them.
+
+    Args:
+        shape: of the tensor.
+        axes: which of its axes are rows and columns; None if none are.
 
     >>> cells((1, 56, 56, 96), (-3, -2)), cells((1, 1000), None)
     ((56, 56), (1, 1))
@@ -66,7 +69,7 @@ def cells(shape: Shape, axes: Pair | None) -> Pair:
 def _after(
     node: fx.Node, module: nn.Module, shapes: Shapes, axes: Axes, operation: Operation
 ) -> tuple[Pair | None, Operation]:
-    """Rows' and columns' axes after an operation, and what the operation is, given its inputs' axes."""
+    """The axes of rows and columns after an operation, and the operation itself, given its inputs' axes."""
     sources = [source for source in node.all_input_nodes if source in axes]
     shape = shapes.get(node, ())
     if sources and operation.region is not Region.NONE:
@@ -86,14 +89,14 @@ def _after(
                 return moved, replace(operation, region=Region.REARRANGED)
         if operation.region is not Region.FLATTEN or len(shape) == 4:
             operation = replace(operation, region=Region.ALL)
-    # A tensor of four axes is taken for a map; every cell of it may depend on anything.
+    # A tensor of four axes is treated as a feature map, of which every cell may depend on anything.
     if len(shape) == 4:
         return MAP, replace(operation, region=Region.ALL)
     return None, operation
 
 
 def _rearranged(node: fx.Node, layer: nn.Module | None, given: Pair, shapes: Shapes) -> Pair | None:
-    """Where rows and columns are after an operation that mixes no cells; None if it may mix them."""
+    """The axes of rows and columns after an operation that mixes no cells; None if it may mix them."""
     source = node.all_input_nodes[0]
     before, after = shapes.get(source, ()), shapes.get(node, ())
     if isinstance(layer, nn.Linear):
@@ -121,7 +124,7 @@ def _normalised(given: Pair, over: Any) -> Pair | None:
 
 
 def _reshaped(before: Shape, after: Shape, given: Pair) -> Pair | None:
-    """Rows and columns stay together if as many numbers stand before them as did, and as many after them."""
+    """Rows and columns are preserved if they stay adjacent and the axes before them hold as many numbers as before."""
     rows, columns = given[0] + len(before), given[1] + len(before)
     if columns != rows + 1 or not after:
         return None
@@ -145,6 +148,6 @@ def _permuted(node: fx.Node, name: str, before: Shape, given: Pair) -> Pair | No
         return None
     if not all(isinstance(axis, int) for axis in order):
         return None
-    places = [axis % count for axis in order]
-    rows, columns = (places.index(axis + count) - count for axis in given)
+    positions = [axis % count for axis in order]
+    rows, columns = (positions.index(axis + count) - count for axis in given)
     return rows, columns

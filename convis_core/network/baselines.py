@@ -1,4 +1,4 @@
-"""Pictures that stand for "nothing to see": where integrated gradients start and what takes a deleted pixel's place."""
+"""Baselines, pictures without content: where integrated gradients start and what replaces a deleted pixel."""
 
 import torch
 from torch import Tensor
@@ -9,24 +9,29 @@ from convis_core.results import Baseline
 from convis_core.values import check_choice
 
 _BLUR_SHARE = 0.05
-"""Sigma of the blurred baseline as a share of the picture's side: outlines go, colours stay."""
+"""Sigma of the blurred baseline as a share of the picture's side: outlines vanish, colours remain."""
 
 _GREYS = {"black": 0.0, "grey": 0.5, "white": 1.0}
 
 
 def baseline(model: LoadedModel, x: Tensor, kind: Baseline) -> Tensor:
-    """A picture without the content of this one.
+    """A baseline for a picture: of the same size, without its content.
 
     Args:
-        model: the network; "mean" is the mean colour of its training pictures, which it sees as zeros.
+        model: the network; "mean" is the mean colour of its training pictures, which normalisation maps to zero.
         x: pixels in [0, 1], float32 [1, 3, S, S].
-        kind: "black", "grey", "white", "mean", or "blurred" for the picture itself behind frosted glass.
+        kind: "black", "grey", "white", "mean", or "blurred" for the picture itself, strongly blurred.
 
     Returns:
         float32 [1, 3, S, S].
 
     Raises:
         SpecError: when there is no such baseline.
+
+    >>> from convis_core import models
+    >>> grey = baseline(models.load("efficientnet_lite0"), torch.rand(1, 3, 224, 224), "grey")
+    >>> tuple(grey.shape), float(grey.min()), float(grey.max())
+    ((1, 3, 224, 224), 0.5, 0.5)
     """
     check_choice("The baseline", kind, (*_GREYS, "mean", "blurred"))
     if kind == "blurred":
@@ -37,11 +42,20 @@ def baseline(model: LoadedModel, x: Tensor, kind: Baseline) -> Tensor:
 
 
 def gaussian_blur(maps: Tensor, sigma: float) -> Tensor:
-    """Each channel convolved with a Gaussian; at the border the outermost pixels go on for ever.
+    """Each channel convolved with a Gaussian; beyond the border the outermost pixels are repeated.
 
     Args:
         maps: float32 [N, C, H, W].
         sigma: standard deviation in pixels; 0 leaves the maps as they are.
+
+    Returns:
+        float32 [N, C, H, W].
+
+    >>> impulse = torch.zeros(1, 1, 9, 9)
+    >>> impulse[0, 0, 4, 4] = 1
+    >>> blurred = gaussian_blur(impulse, 1.0)
+    >>> bool(blurred[0, 0, 4, 4] < 1), round(float(blurred.sum()), 3)
+    (True, 1.0)
     """
     if sigma <= 0:
         return maps.clone()

@@ -1,4 +1,4 @@
-"""What is refused before anything is computed: pictures of the wrong shape, classes that do not exist."""
+"""Checks before any computation: pictures of the wrong shape and classes that do not exist are refused."""
 
 import operator
 from typing import Any
@@ -11,13 +11,26 @@ from convis_core.values import shown
 
 
 def check_picture(model: LoadedModel, x: Tensor) -> None:
-    """Refuse what is not one picture of the network's size.
+    """Refuse anything but one picture of the network's size.
 
-    Pixels below 0 and above 1 are let through, since noisy copies of a picture have them; a picture in 0 to 255 is not.
+    Pixels slightly outside [0, 1] are accepted, since noisy copies of a picture have them; a picture in 0 to 255 is
+    refused.
+
+    Args:
+        model: the network.
+        x: what should be one picture, float [1, 3, S, S].
 
     Raises:
         SpecError: when ``x`` is not a float tensor [1, 3, S, S] with the network's S, or has values that are not
             finite or lie far outside [0, 1].
+
+    >>> import torch
+    >>> from convis_core import models
+    >>> model = models.load("efficientnet_lite0")
+    >>> check_picture(model, torch.zeros(1, 3, 224, 224))
+    >>> check_picture(model, torch.full((1, 3, 224, 224), 255.0))
+    Traceback (most recent call last):
+    convis_core.errors.SpecError: Pixels lie in [0, 1]; these reach from 255 to 255. See images.to_tensor.
     """
     expected = (1, 3, model.input_size, model.input_size)
     if not isinstance(x, Tensor) or tuple(x.shape) != expected or not x.is_floating_point():
@@ -29,10 +42,21 @@ def check_picture(model: LoadedModel, x: Tensor) -> None:
 
 
 def check_target(model: LoadedModel, target: Any) -> None:
-    """Refuse what is not the index of a class of the network.
+    """Refuse anything but the index of one of the network's classes.
+
+    Args:
+        model: the network, with C classes.
+        target: what should be a class index, 0 to C - 1.
 
     Raises:
         SpecError: when ``target`` is not a whole number in 0 .. C-1; True and 1.0 are not whole numbers here.
+
+    >>> from convis_core import models
+    >>> model = models.load("efficientnet_lite0")
+    >>> check_target(model, 282)
+    >>> check_target(model, 1000)
+    Traceback (most recent call last):
+    convis_core.errors.SpecError: Class 1000 does not exist; the network's classes are 0 to 999.
     """
     if isinstance(target, bool) or not hasattr(target, "__index__") or isinstance(target, Tensor):
         raise SpecError(f"A class is a whole number, its index, not {shown(target)}.")
@@ -42,14 +66,23 @@ def check_target(model: LoadedModel, target: Any) -> None:
 
 
 def check_answer(logits: Tensor) -> None:
-    """Refuse to go on from logits that are no numbers: nothing can be explained, and nothing would be true.
+    """Refuse logits that are not finite, since no explanation computed from them would be true.
+
+    Args:
+        logits: of any shape.
 
     Raises:
         SpecError: when a logit is nan or infinite.
+
+    >>> import torch
+    >>> check_answer(torch.tensor([1.0, 2.0]))
+    >>> check_answer(torch.tensor([1.0, torch.nan]))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    convis_core.errors.SpecError: The network's logits for this picture are not finite numbers; ...
     """
     if not bool(logits.isfinite().all()):
         raise SpecError("The network's logits for this picture are not finite numbers; its weights may be damaged.")
 
 
 _FAR = 10.0
-"""How far outside [0, 1] a pixel may lie: further than any noise that is offered, nearer than 255."""
+"""How far outside [0, 1] a pixel may lie: more than any noise level on offer can cause, and far less than 255."""

@@ -1,4 +1,4 @@
-"""The gradient of a class logit by the output of a layer."""
+"""The gradient of a class logit with respect to the output of a layer."""
 
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ class LayerGradient(NamedTuple):
 
 
 def gradient_at(model: LoadedModel, x: Tensor, layer: str, target: int) -> LayerGradient:
-    """The output A of a layer and d logit_target / d A, from one pass forwards and one back to that layer.
+    """The output A of a layer and d logit_target / d A, from one forward pass and one backward pass to that layer.
 
     Args:
         model: the network.
@@ -36,6 +36,15 @@ def gradient_at(model: LoadedModel, x: Tensor, layer: str, target: int) -> Layer
     Raises:
         SpecError: when ``x`` is not one picture of the network's size, ``target`` is no class, ``layer`` is no layer
             with maps, or the class logit does not depend on it.
+
+    Of a layer that the logit is the mean of, every cell has the same gradient, 1 / (h w):
+
+    >>> from torch import nn
+    >>> from convis_core import models
+    >>> network = nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> maps, gradient = gradient_at(models.wrap(network, input_size=4), torch.rand(1, 3, 4, 4), "0", 1)
+    >>> tuple(maps.shape), gradient[0].sum(dim=(1, 2))
+    ((1, 2, 2, 2), tensor([0., 1.]))
     """
     check_picture(model, x)
     check_target(model, target)
@@ -43,7 +52,7 @@ def gradient_at(model: LoadedModel, x: Tensor, layer: str, target: int) -> Layer
     def as_leaf(output: Tensor) -> Tensor:
         if output.dim() != 4:
             raise SpecError(f"The output of layer {layer!r} has no rows and columns; choose a layer with maps.")
-        # The layer's output is cut off from what made it: only what comes after the layer is differentiated.
+        # Detached from the layers before it, so that only those after it are differentiated.
         return output.detach().requires_grad_(True)
 
     with lanes.known_grad_mode():

@@ -1,7 +1,7 @@
-"""What is worked out once about an object and remembered for as long as the object lives.
+"""Results computed once per object and remembered for as long as the object lives.
 
 A traced network, the shapes of its layers, the program of its occlusion engine: each depends on the network alone
-and costs more than a look-up. There is one memory of such things, and ``once`` is the way into it.
+and takes longer to compute than to retrieve. All are remembered in one place, through ``once``.
 """
 
 import threading
@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 
 class _Entry:
-    """What is remembered about one object, and the lock under which it is worked out."""
+    """The results remembered for one object, and the lock under which they are computed."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()  # working one thing out may need another
+        self.lock = threading.RLock()  # reentrant: computing one result may require another
         self.known: dict[Hashable, Any] = {}
 
 
@@ -28,11 +28,14 @@ _entries: WeakKeyDictionary[Any, _Entry] = WeakKeyDictionary()
 
 
 def once(function: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Carry a function out once for each object and remember its result for as long as the object lives.
+    """Compute a function once for each object and remember its result for as long as the object lives.
 
-    The first argument is the object, such as a ``LoadedModel``: it is told apart by identity and held weakly. All
-    further arguments must be hashable. Threads that ask for the same thing at once wait for one computation; an
+    The first argument is the object, such as a ``LoadedModel``: it is distinguished by identity and held weakly. All
+    further arguments must be hashable. Threads that request the same result at once wait for one computation; an
     exception is not remembered.
+
+    Args:
+        function: what to compute from an object and any further arguments.
 
     >>> class Network: pass
     >>> @once
@@ -52,12 +55,12 @@ def once(function: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P]
             if entry is None:
                 entry = _entries[subject] = _Entry()
         key = (function, args, tuple(sorted(kwargs.items())))
-        # Without the lock first: who looks up a thing that is there does not wait while another is worked out.
+        # Without the lock first: retrieving a known result must not wait while another is computed.
         if key not in entry.known:
             with entry.lock:
                 if key not in entry.known:
                     entry.known[key] = function(subject, *args, **kwargs)
-        found: T = entry.known[key]
-        return found
+        result: T = entry.known[key]
+        return result
 
     return remembered  # type: ignore[return-value]  # wraps names the first parameter

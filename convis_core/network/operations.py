@@ -1,9 +1,9 @@
 """What each operation of a traced network does: the one table that everything else reads.
 
-For every operation it says what it is called (``kind``), which cells of its inputs a cell of its output depends on
-(``Region``), with what window, what it costs, and whether it is a ReLU. Receptive fields, the description of an
-architecture, the occlusion engine, the gradient engine and guided backpropagation all read this table; an operation
-that it does not know is ``Region.ALL``: any cell may depend on any cell. That is slower and never wrong.
+For every operation it gives the name (``kind``), which cells of its inputs a cell of its output depends on
+(``Region``), the window, the cost, and whether it is a ReLU. Receptive fields, the description of an architecture, the
+occlusion engine, the gradient engine and guided backpropagation all read this table. An operation that is not in it is
+``Region.ALL``: any cell may depend on any cell. That is slower and never wrong.
 """
 
 import math
@@ -29,18 +29,18 @@ class Region(Enum):
     """Which cells of its inputs a cell of an operation's output depends on."""
 
     CELL = "the cell at the same row and column"
-    REARRANGED = "the cell at the same row and column, at whatever axes these stand now"
+    REARRANGED = "the cell at the same row and column, whichever axes these are now"
     WINDOW = "a window of cells, moved by the stride"
-    SHIFT = "the cell at the same place, moved by the padding"
+    SHIFT = "the cell at the same position, moved by the padding"
     ADAPTIVE = "its share of the rows and columns"
-    FLATTEN = "the cell that it was before the grid was unrolled"
+    FLATTEN = "the cell at its position before the grid was flattened"
     NONE = "no cell: it reads a size, not values"
     ALL = "any cell"
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The bounds of a ReLU: it hands on what lies between them and is constant beyond.
+    """The bounds of a ReLU: it passes on what lies between them and is constant beyond.
 
     Attributes:
         low: 0 for every ReLU.
@@ -51,7 +51,7 @@ class Gate:
     high: float
 
     def clamp_(self, values: Tensor) -> Tensor:
-        """The values between the bounds, written over those given."""
+        """Clamp the values to the bounds, in place."""
         return values.clamp_(self.low) if self.high == math.inf else values.clamp_(self.low, self.high)
 
 
@@ -62,10 +62,10 @@ class Operation:
     Attributes:
         kind: one of the constants of this module, or the operation's own name when it is none of them.
         region: which cells of its inputs a cell depends on.
-        label: the kind in the words that a person would use: "depthwise convolution", "ReLU6".
+        label: the kind as people call it: "depthwise convolution", "ReLU6".
         kernel: height and width of the window, in cells.
         stride: cells from one window to the next.
-        padding: rows and columns laid around the input.
+        padding: rows and columns added around the input.
         dilation: cells from one tap of the kernel to the next.
         groups: of a convolution; equal to its input channels when it is depthwise.
         gate: the bounds if it is a ReLU of any name.
@@ -91,7 +91,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A row of the table: what is true of every operation of a kind, and how the rest is read."""
+    """A row of the table: what holds for every operation of a kind, and how the rest is read."""
 
     kind: str
     region: Region
@@ -123,9 +123,9 @@ def read_all(module: fx.GraphModule, shapes: Shapes) -> dict[fx.Node, Operation]
 
 
 def read(node: fx.Node, module: nn.Module, shapes: Shapes) -> Operation:
-    """What an operation is.
+    """The table's entry for one operation.
 
-    A region other than ``ALL`` is a promise about which cells a cell depends on. Where that does not hold for these
+    A region other than ``ALL`` is a guarantee about which cells a cell depends on. Where it does not hold for these
     arguments (concatenation along another axis than the channels, padding by reflection) the region is ``ALL`` and
     the operation keeps its own name as its kind.
 
@@ -144,7 +144,11 @@ def read(node: fx.Node, module: nn.Module, shapes: Shapes) -> Operation:
 
 
 def called(node: fx.Node) -> str:
-    """Name of the function or method that a node calls, if it is one of torch's or Python's own; else empty."""
+    """Name of the function or method that a node calls if it is torch's or Python's own, else an empty string.
+
+    Args:
+        node: any operation.
+    """
     if node.op == "call_method":
         return str(node.target)
     if node.op != "call_function" or getattr(node.target, "__module__", None) not in _HOMES:
@@ -153,21 +157,26 @@ def called(node: fx.Node) -> str:
 
 
 def gate_of(node: fx.Node, module: nn.Module) -> Gate | None:
-    """The bounds of a ReLU, whatever it is called; None for any other operation."""
+    """The bounds of a ReLU, whether a layer, a function or a method; None for any other operation.
+
+    Args:
+        node: the operation.
+        module: the traced network that it belongs to.
+    """
     return read(node, module, {}).gate
 
 
 def _read_layer(layer: nn.Module, shape: Shape) -> Operation:
     for types, rule in _LAYERS:
         if isinstance(layer, types):
-            found: dict[str, Any] = {"kind": rule.kind, "region": rule.region}
-            found |= rule.read_layer(layer) if rule.read_layer else {}
-            return _with_cost(Operation(**found), layer, shape)
+            fields: dict[str, Any] = {"kind": rule.kind, "region": rule.region}
+            fields |= rule.read_layer(layer) if rule.read_layer else {}
+            return _with_cost(Operation(**fields), layer, shape)
     return Operation(type(layer).__name__)
 
 
 def _with_cost(operation: Operation, layer: nn.Module, shape: Shape) -> Operation:
-    # F * F * C / G * K multiply-adds a cell: the numbers in the filters.
+    # F * F * C / G * K multiply-adds per cell, which is the number of weights.
     weights = layer.weight.numel() if isinstance(layer, nn.Conv2d | nn.Linear) else 0
     cells = shape[1:-1] if isinstance(layer, nn.Linear) else shape[2:]
     return replace(operation, macs=weights * math.prod(cells)) if weights else operation
@@ -182,13 +191,13 @@ def _read_call(call: _Call) -> Operation:
     rule = _CALLS.get(name.rstrip("_"))
     if rule is None:
         return Operation(own)
-    found: dict[str, Any] = {"kind": rule.kind, "region": rule.region}
-    found |= rule.read_call(call) if rule.read_call else {}
-    if found["region"] is Region.ALL:
-        found["kind"] = own
+    fields: dict[str, Any] = {"kind": rule.kind, "region": rule.region}
+    fields |= rule.read_call(call) if rule.read_call else {}
+    if fields["region"] is Region.ALL:
+        fields["kind"] = own
     if rule.kind == ACTIVATION:
-        found["label"] = own
-    return Operation(**found)
+        fields["label"] = own
+    return Operation(**fields)
 
 
 # How layers are read.
@@ -197,11 +206,11 @@ def _read_call(call: _Call) -> Operation:
 def _convolution(layer: nn.Conv2d) -> dict[str, Any]:
     zeros = layer.padding_mode == "zeros"
     kind = CONVOLUTION if zeros else f"{CONVOLUTION} with {layer.padding_mode} padding"
-    way = "" if layer.groups == 1 else "depthwise " if layer.groups == layer.in_channels else "grouped "
+    grouping = "" if layer.groups == 1 else "depthwise " if layer.groups == layer.in_channels else "grouped "
     return {
         "kind": kind,
         "region": Region.WINDOW if zeros else Region.ALL,
-        "label": way + kind,
+        "label": grouping + kind,
         "kernel": _pair(layer.kernel_size),
         "stride": _pair(layer.stride),
         "padding": _convolution_padding(layer),
@@ -239,7 +248,7 @@ def _constant_pad(layer: nn.ConstantPad2d) -> dict[str, Any]:
 
 
 def _batch_norm(layer: nn.BatchNorm2d) -> dict[str, Any]:
-    # Without running statistics it takes mean and variance of the maps that it is given: of all their cells.
+    # Without running statistics it takes the mean and variance of its input, over all cells.
     return {} if layer.running_mean is not None else {"region": Region.ALL}
 
 
@@ -255,7 +264,7 @@ def _activation(layer: nn.Module) -> dict[str, Any]:
 
 
 def _gate(low: Any, high: Any) -> Gate | None:
-    """The gate with these bounds if it is a ReLU's."""
+    """The gate with these bounds if they are those of a ReLU."""
     if low is None or isinstance(low, fx.Node) or isinstance(high, fx.Node):
         return None
     return Gate(0.0, float("inf" if high is None else high)) if float(low) == 0 else None
@@ -290,14 +299,14 @@ def _called_pool(call: _Call) -> dict[str, Any]:
         return {"region": Region.ALL}
     kernel = _pair(call.argument(1, "kernel_size", 1))
     stride = call.argument(2, "stride", None)
-    found = {
+    geometry = {
         "kernel": kernel,
         "stride": _pair(stride) if stride else kernel,
         "padding": _symmetric(call.argument(3, "padding", 0)),
     }
     if "max" in called(call.node):
-        found["dilation"] = _pair(call.argument(4, "dilation", 1))
-    return found
+        geometry["dilation"] = _pair(call.argument(4, "dilation", 1))
+    return geometry
 
 
 def _called_pad(call: _Call) -> dict[str, Any]:

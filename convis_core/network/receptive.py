@@ -1,20 +1,20 @@
-"""Which pixels a cell of a layer can see.
+"""The receptive field of a cell: the pixels of the picture that it depends on.
 
 Along one axis, let the cells of a layer see ``size`` pixels each, the first cell from pixel ``start`` on and
 each next one ``jump`` pixels further. For the picture itself size = jump = 1 and start = 0. A window of k
-taps, d cells apart, moved by s cells with p cells of padding before the first, makes of these
+taps, d cells apart, moved by s cells with p cells of padding before the first, turns these into
 
     size' = size + d * (k - 1) * jump,    start' = start - p * jump,    jump' = jump * s.
 
 Where branches meet (add, concatenation) a cell sees what it sees through any of them, so the field reaches
 from the first pixel of the first branch to the last pixel of the last. This is the algebra of A. Araujo, W.
 Norris and J. Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill, 2019
-(doi:10.23915/distill.00021), carried out for the traced network as it is: lopsided padding, dilation and any
-number of branches included.
+(doi:10.23915/distill.00021), applied to the traced network as it is, with asymmetric padding, dilation and any
+number of branches.
 
 ``field`` gives these numbers, as if the picture had no border. ``box`` gives the pixels that one particular
-cell sees: there the rule is run backwards from the cell, and cells that lie in the padding or past the last
-window are left out at every layer, not only at the picture's edge.
+cell sees: it applies the rule backwards from the cell, and leaves out cells in the padding or past the last
+window at every layer, not only at the picture's edge.
 """
 
 from collections.abc import Mapping
@@ -37,21 +37,31 @@ def field(model: LoadedModel, layer: str) -> ReceptiveField:
     """The receptive field of a layer's cells.
 
     A layer without rows and columns, such as a linear one, counts as one window over the whole map. So does
-    an operation that is not known to look through a window: a field is never given too small.
+    an operation that is not known to have a window: a field is never underestimated.
 
     Args:
         model: the network.
-        layer: a name from ``graph.layer_names``, or the name of a block.
+        layer: a name from ``network.layer_names``, or the name of a block.
 
     Raises:
         SpecError: when the network has no such layer.
+
+    >>> from torch import nn
+    >>> from convis_core import models
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.Conv2d(4, 2, 3), nn.Flatten())
+    >>> field(models.wrap(network, input_size=8), "1")
+    ReceptiveField(size=(7, 7), jump=(2, 2), start=(-1, -1))
     """
     return fields(model)[trace(model).node(layer)]
 
 
 @once
 def fields(model: LoadedModel) -> dict[fx.Node, ReceptiveField]:
-    """The receptive field of every operation of ``network.trace(model)`` that depends on the pixels' values."""
+    """The receptive field of every operation of ``network.trace(model)`` that depends on the pixels' values.
+
+    Args:
+        model: the network.
+    """
     return _all_fields(trace(model))
 
 
@@ -62,13 +72,19 @@ def box(model: LoadedModel, layer: str, row: int, column: int, size: int | None 
 
     Args:
         model: the network.
-        layer: a name from ``graph.layer_names``, or the name of a block.
+        layer: a name from ``network.layer_names``, or the name of a block.
         row: the cell's row; 0 for a layer without rows and columns.
         column: the cell's column; likewise.
         size: side of the picture, in pixels; without it, the side that the network was made for.
 
     Raises:
         SpecError: when the network has no such layer, or the layer no such cell.
+
+    >>> from torch import nn
+    >>> from convis_core import models
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.Conv2d(4, 2, 3), nn.Flatten())
+    >>> box(models.wrap(network, input_size=8), "1", 0, 1)
+    Box(top=0, left=1, bottom=6, right=8)
     """
     traced = trace(model)
     shapes = shapes_at(model, model.input_size if size is None else size)
@@ -85,21 +101,28 @@ def box(model: LoadedModel, layer: str, row: int, column: int, size: int | None 
         for source in node.all_input_nodes:
             if source not in depends:
                 continue
-            places = [_grid_of(each, traced, grids) for each in (node, source)]
-            through = _behind(traced.operations[node], seen[node], *places)
+            made, read = (_grid_of(each, traced, grids) for each in (node, source))
+            through = _behind(traced.operations[node], seen[node], made, read)
             if through is not None:
                 seen[source] = _union(seen[source], through) if source in seen else through
     return next((seen[node] for node in seen if node.op == "placeholder"), Box(0, 0, 0, 0))
 
 
 def extent(operation: Operation) -> Pair:
-    """Height and width of a window from its first tap to its last, in cells: d * (k - 1) + 1."""
+    """Height and width of a window from its first tap to its last, in cells: d * (k - 1) + 1.
+
+    Args:
+        operation: with a window.
+
+    >>> extent(Operation("convolution", kernel=(3, 5), dilation=(2, 1)))
+    (5, 5)
+    """
     (kernel_down, kernel_across), (step_down, step_across) = operation.kernel, operation.dilation
     return step_down * (kernel_down - 1) + 1, step_across * (kernel_across - 1) + 1
 
 
 def _grid_of(node: fx.Node, traced: Traced, grids: Mapping[fx.Node, Pair]) -> Pair | None:
-    """Rows and columns of what an operation returns; None where it has none. Parts of a split have its grid."""
+    """Rows and columns of an operation's output, None if it has none; parts of a split have its grid."""
     if node not in traced.axes:
         return None
     return grids[node] if node in grids else _grid_of(node.all_input_nodes[0], traced, grids)
@@ -108,7 +131,7 @@ def _grid_of(node: fx.Node, traced: Traced, grids: Mapping[fx.Node, Pair]) -> Pa
 def _all_fields(traced: Traced) -> dict[fx.Node, ReceptiveField]:
     shapes = traced.shapes
     known: dict[fx.Node, ReceptiveField] = {}
-    # A flattened map keeps in mind the grid it was: a linear layer after it is a window over that grid.
+    # A flattened map is recorded with its former grid: a linear layer after it is a window over that grid.
     grids: dict[fx.Node, Pair] = {}
     for node in traced.module.graph.nodes:
         sources = [source for source in node.all_input_nodes if source in known]
@@ -120,7 +143,7 @@ def _all_fields(traced: Traced) -> dict[fx.Node, ReceptiveField]:
             if node in shapes and node in traced.axes:
                 made = cells(shapes[node], traced.axes[node])
             else:
-                # What was unrolled keeps in mind the grid that it was, and so does the list that a split returns.
+                # A flattened map is recorded with its former grid, and so is the list that a split returns.
                 same = node in traced.axes or operation.region in (*_SAME_CELL, Region.FLATTEN)
                 made = grids[sources[0]] if same else (1, 1)
             branches = [
@@ -142,8 +165,7 @@ def _after(operation: Operation, before: ReceptiveField, cells: Pair, made: Pair
         window = (_widest(cells[0], made[0]), _widest(cells[1], made[1]))
         stride = (cells[0] // made[0], cells[1] // made[1])
     else:
-        # One window over the whole map. Where it makes many cells, all of them see the same: they are 0
-        # apart.
+        # One window over the whole map. If it produces many cells, all of them see the same: the stride is 0.
         window = cells
         stride = cells if made == (1, 1) else (0, 0)
     (down, across), jump = before.size, before.jump
@@ -162,12 +184,12 @@ def _meet(branches: list[tuple[ReceptiveField, Pair]], made: Pair) -> ReceptiveF
 
 def _meet_axis(branches: list[tuple[ReceptiveField, Pair]], made: int, axis: int) -> tuple[int, int, int]:
     """Size, jump and start along one axis."""
-    # A map of one cell that is spread over many (a gate of squeeze-and-excitation) does not move with them.
+    # A map of one cell that is broadcast to many (a gate of squeeze-and-excitation) does not move with them.
     jumps = [seen.jump[axis] if cells[axis] == made else 0 for seen, cells in branches]
     jump = max(jumps)
     first, last = [], []
     for (seen, _), step in zip(branches, jumps, strict=True):
-        # A branch that falls behind the fastest widens the field from cell to cell: the last cell's counts.
+        # A branch with a smaller jump than the largest widens the field from cell to cell: the last cell decides.
         behind = (jump - step) * (made - 1)
         first.append(seen.start[axis] - behind)
         last.append(seen.start[axis] + seen.size[axis])
@@ -201,14 +223,14 @@ def _behind(operation: Operation, seen: Box, made: Pair | None, source: Pair | N
 
 
 def _reached(cells: Pair, operation: Operation, axis: int, length: int) -> Pair | None:
-    """First, and one past the last, place of the map along an axis that the cells' windows touch."""
+    """First, and one past the last, position along an axis of the map that the cells' windows read."""
     before = operation.padding.top if axis == 0 else operation.padding.left
-    places = (
+    positions = (
         cell * operation.stride[axis] - before + tap * operation.dilation[axis]
         for cell in range(*cells)
         for tap in range(operation.kernel[axis])
     )
-    inside = [place for place in places if 0 <= place < length]
+    inside = [position for position in positions if 0 <= position < length]
     return (min(inside), max(inside) + 1) if inside else None
 
 

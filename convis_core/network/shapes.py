@@ -1,4 +1,4 @@
-"""The shape of what every operation of a traced network returns."""
+"""The output shape of every operation of a traced network."""
 
 import copy
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ Shapes: TypeAlias = Mapping[fx.Node, Shape]
 
 
 def propagate(module: fx.GraphModule, size: int) -> Shapes:
-    """Shapes for one picture [1, 3, size, size]; found without computing a single value where that is possible.
+    """The output shapes for one picture [1, 3, size, size], where possible without computing a single value.
 
-    Operations that return something else than a tensor are left out.
+    Operations that return something other than a tensor are left out.
 
     Args:
         module: the traced network.
@@ -32,14 +32,14 @@ def propagate(module: fx.GraphModule, size: int) -> Shapes:
             example = next(iter(module.parameters()), torch.empty(0))
             interpreter.run(torch.zeros(1, 3, size, size, device=example.device, dtype=example.dtype))
     return {
-        original: interpreter.found[copied]
+        original: interpreter.shapes[copied]
         for original, copied in zip(module.graph.nodes, twin.graph.nodes, strict=True)
-        if copied in interpreter.found
+        if copied in interpreter.shapes
     }
 
 
 def grid(shape: Shape) -> Pair:
-    """Rows and columns of a map [N, C, H, W]; (1, 1) for what has none.
+    """Rows and columns of a feature map [N, C, H, W]; (1, 1) for a tensor without them.
 
     >>> grid((1, 64, 56, 56)), grid((1, 1000))
     ((56, 56), (1, 1))
@@ -48,8 +48,8 @@ def grid(shape: Shape) -> Pair:
 
 
 def _on_meta(module: fx.GraphModule) -> fx.GraphModule:
-    # A twin on the meta device, where tensors have shapes and no values. The memo tells deepcopy to take the
-    # meta tensors for the weights, so that nothing large is copied.
+    # A copy on the meta device, where tensors have shapes and no values. The memo makes deepcopy use the meta
+    # tensors in place of the weights, so that nothing large is copied.
     tensors: dict[int, Any] = {}
     for tensor in (*module.parameters(), *module.buffers()):
         tensors[id(tensor)] = tensor.to("meta")
@@ -60,15 +60,15 @@ def _on_meta(module: fx.GraphModule) -> fx.GraphModule:
 
 
 class _Shapes(fx.Interpreter):
-    """Walks the operations and notes shapes; torch.fx asks for a subclass here."""
+    """Runs the operations and records output shapes; torch.fx requires a subclass here."""
 
     def __init__(self, module: fx.GraphModule) -> None:
         super().__init__(module)
         self.extra_traceback = False
-        self.found: dict[fx.Node, Shape] = {}
+        self.shapes: dict[fx.Node, Shape] = {}
 
     def run_node(self, n: fx.Node) -> Any:
         result = super().run_node(n)
         if isinstance(result, Tensor):
-            self.found[n] = tuple(result.shape)
+            self.shapes[n] = tuple(result.shape)
         return result

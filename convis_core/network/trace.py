@@ -1,8 +1,8 @@
-"""The traced network: read any layer, replace any operation, without a hook and without touching the shared model.
+"""The traced network: read any layer, replace any operation, without a hook and without changing the shared model.
 
-``torch.fx`` writes a network down as a list of operations. An interpreter walks the list; on its way it can note
-what an operation returned, change it, or carry it out by another rule. The network itself is never written to, so
-any number of threads may do this at once.
+``torch.fx`` records a network as a list of operations. An interpreter runs through the list and can record what an
+operation returned, change it, or carry it out by another rule. The network itself is never written to, so any number
+of threads may do this at once.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +23,7 @@ from convis_core.network.shapes import Shapes, propagate
 from convis_core.values import shown
 
 Edit: TypeAlias = Callable[[Tensor], Tensor]
-"""Takes what a layer returned, gives what the next layers shall see instead."""
+"""Takes the output of a layer and returns what the following layers read instead."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,11 +32,11 @@ class Traced:
 
     Attributes:
         module: the operations, over the network's own layers and weights.
-        names: operation -> name: a layer's own name where the layer is used first, a name that no layer has for
-            further uses and for what is no layer, such as ``layer1.0.add``.
-        shapes: operation -> shape of what it returns for one picture of the network's size; tensors only.
+        names: operation -> name: the layer's own name where the layer is used first; for further uses, and for
+            operations that are not layers, a name that no layer has, such as ``layer1.0.add``.
+        shapes: operation -> shape of its output for one picture of the network's size; tensors only.
         operations: operation -> what it does.
-        axes: operation -> where rows and columns stand among the axes of what it returns, if it has some.
+        axes: operation -> which axes of its output are rows and columns, if any are.
     """
 
     module: fx.GraphModule
@@ -58,13 +58,23 @@ class Traced:
         return exact[0] if exact else inside[-1]
 
     def layer(self, node: fx.Node) -> nn.Module | None:
-        """The layer that an operation carries out; None for a function or method."""
+        """The layer that an operation runs; None for a function or method."""
         return self.module.get_submodule(str(node.target)) if node.op == "call_module" else None
 
 
 @once
 def trace(model: LoadedModel) -> Traced:
-    """The model as a list of operations; made once per model and shared."""
+    """The model as a list of operations, traced once per model and shared.
+
+    Args:
+        model: the network.
+
+    >>> from convis_core import models
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    >>> traced = trace(models.wrap(network, input_size=8))
+    >>> traced.shapes[traced.node("1")], traced.operations[traced.node("1")].label
+    ((1, 4, 6, 6), 'ReLU')
+    """
     return _described(*symbolic(model.module), model.input_size)
 
 
@@ -72,20 +82,36 @@ def trace(model: LoadedModel) -> Traced:
 def fast(model: LoadedModel) -> Traced:
     """The same function in fewer and faster operations: batch norm folded, weights in channels-last order.
 
-    A convolution followed by batch norm is one convolution with other weights. Where there is neither batch norm
-    nor a convolution, weights are shared with the model. Logits differ from the model's by rounding only; feed it
-    ``x.contiguous(memory_format=torch.channels_last)``.
+    A convolution followed by batch norm equals one convolution with other weights. All weights outside convolutions
+    and folded batch norms are shared with the model. Logits differ from the model's by rounding only. Inputs should be
+    in channels-last order too: ``x.contiguous(memory_format=torch.channels_last)``.
+
+    Args:
+        model: the network.
+
+    >>> from convis_core import models
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 6), nn.Flatten())
+    >>> model = models.wrap(network, input_size=8)
+    >>> len(trace(model).operations), len(fast(model).operations)
+    (7, 6)
     """
     return _described(*_fold(trace(model)), model.input_size)
 
 
 @once
 def shapes_at(model: LoadedModel, size: int) -> Shapes:
-    """The shape of what every operation of ``trace(model)`` returns for a picture of another size.
+    """The output shape of every operation of ``trace(model)`` for a picture of another size.
 
     Args:
         model: the network.
         size: side of the picture, in pixels.
+
+    >>> from convis_core import models
+    >>> network = nn.Sequential(nn.Conv2d(3, 2, 3, stride=2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> model = models.wrap(network, input_size=9)
+    >>> convolution = trace(model).node("0")
+    >>> shapes_at(model, 9)[convolution], shapes_at(model, 17)[convolution]
+    ((1, 2, 4, 4), (1, 2, 8, 8))
     """
     traced = trace(model)
     return traced.shapes if size == model.input_size else propagate(traced.module, size)
@@ -98,7 +124,15 @@ def _described(module: fx.GraphModule, names: Mapping[fx.Node, str], size: int) 
 
 
 def layer_names(model: LoadedModel) -> tuple[str, ...]:
-    """Names of all operations of the network in order of execution, the input and the output left out."""
+    """Names of all operations of the network in order of execution, without the input and the output.
+
+    Args:
+        model: the network.
+
+    >>> from convis_core import models
+    >>> layer_names(models.wrap(nn.Sequential(nn.Conv2d(3, 2, 8), nn.Flatten()), input_size=8))
+    ('normalise', '0', '1')
+    """
     traced = trace(model)
     return tuple(name for node, name in traced.names.items() if node.op not in ("placeholder", "output", "get_attr"))
 
@@ -111,7 +145,7 @@ def forward(
     relu: Edit | None = None,
     edits: Mapping[str, Edit] | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Run the network once, reading and changing what passes through it.
+    """Run the network once, reading outputs of layers and changing them on the way.
 
     Gradients flow as they would through the network, so with ``x.requires_grad`` the tensors returned can be
     differentiated.
@@ -120,14 +154,21 @@ def forward(
         traced: from ``trace`` or ``fast``.
         x: pixels in [0, 1], float32 [N, 3, S, S], on the model's device.
         layers: names of the layers to read.
-        relu: carried out in place of every ReLU of whatever name; given the activation's input.
-        edits: layer name -> what to make of its output before the next layer sees it.
+        relu: replaces every ReLU, whether a layer, a function or a method; given the activation's input.
+        edits: layer name -> function of its output, whose result the following layers read.
 
     Returns:
         The logits [N, C], and for each name in ``layers`` that layer's output [N, C, H, W] after its edit.
 
     Raises:
         SpecError: when a name is not a layer of the network.
+
+    >>> from convis_core import models
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 6, bias=False), nn.Flatten())
+    >>> traced = trace(models.wrap(network, input_size=8))
+    >>> logits, outputs = forward(traced, torch.rand(1, 3, 8, 8), layers=["1"], edits={"1": torch.zeros_like})
+    >>> tuple(outputs["1"].shape), logits.tolist()
+    ((1, 4, 6, 6), [[0.0, 0.0]])
     """
     wanted = {name: traced.node(name) for name in layers}
     changed = {traced.node(name): edit for name, edit in (edits or {}).items()}
@@ -149,6 +190,12 @@ def record(model: LoadedModel, x: Tensor, layers: Iterable[str]) -> dict[str, Te
 
     Raises:
         SpecError: when a name is not a layer of the network.
+
+    >>> from convis_core import models
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 6), nn.Flatten())
+    >>> outputs = record(models.wrap(network, input_size=8), torch.rand(5, 3, 8, 8), ["1", "2"])
+    >>> {name: tuple(values.shape) for name, values in outputs.items()}
+    {'1': (5, 4, 6, 6), '2': (5, 2, 1, 1)}
     """
     with torch.no_grad():
         _, outputs = forward(trace(model), x.to(model.device), layers=layers)
@@ -156,7 +203,7 @@ def record(model: LoadedModel, x: Tensor, layers: Iterable[str]) -> dict[str, Te
 
 
 class _Interpreter(fx.Interpreter):
-    """Walks the operations; torch.fx asks for a subclass here."""
+    """Runs the operations in order; torch.fx requires a subclass here."""
 
     def __init__(self, traced: Traced, relu: Edit | None, edits: Mapping[fx.Node, Edit], wanted: set[fx.Node]) -> None:
         super().__init__(traced.module)
@@ -181,7 +228,7 @@ class _Interpreter(fx.Interpreter):
 
 
 def _fold(traced: Traced) -> tuple[fx.GraphModule, dict[fx.Node, str]]:
-    """Fold every batch norm that alone reads a convolution into it; lay convolution weights channels last."""
+    """Fold every batch norm that is a convolution's only reader into it; store convolution weights channels last."""
     layers = dict(traced.module.named_modules())
     replaced: dict[str, nn.Module] = {}
     graph = fx.Graph()
@@ -196,7 +243,7 @@ def _fold(traced: Traced) -> tuple[fx.GraphModule, dict[fx.Node, str]]:
         else:
             copies[node] = graph.node_copy(node, copies.__getitem__)
         if node in traced.names:
-            # A folded convolution answers to its batch norm's name: that is whose output it now gives.
+            # A folded convolution takes its batch norm's name, since it now gives the batch norm's output.
             names[copies[node]] = traced.names[node]
     for name, layer in layers.items():
         if isinstance(layer, nn.Conv2d):
@@ -229,7 +276,12 @@ def _channels_last(layer: nn.Module) -> nn.Module:
 
 
 def attribute(module: nn.Module, name: str) -> Any:
-    """The parameter, buffer or layer of a dotted name."""
+    """The parameter, buffer or layer of a dotted name.
+
+    Args:
+        module: where the name begins.
+        name: such as ``layer1.0.weight``.
+    """
     value: Any = module
     for part in name.split("."):
         value = getattr(value, part)
