@@ -1,8 +1,11 @@
-"""Attributions: what a network's answer owes to every pixel, by any method, watched, shown, compared and doubted.
+"""Attributions: how much every pixel contributes to a network's score, how to display, compare and test that.
 
 A method is a function, such as ``attribution.saliency``, and a record in ``METHODS``: ``attribution.attribute`` takes
-any of them by its id. ``sanity`` holds the tests that a map must pass to be believed.
+any of them by its id. ``sanity`` holds the tests that a trustworthy map passes.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 from convis_core.attribution import sanity
 from convis_core.attribution.conventions import CONVENTIONS
@@ -20,12 +23,12 @@ from convis_core.attribution.noise_walk import derivative_along_noise
 from convis_core.attribution.registry import (
     KINDS,
     METHODS,
+    as_explainer,
     attribute,
     continues,
     final,
     method_info,
     method_with,
-    once,
     passes,
     recipe_parts,
 )
@@ -43,9 +46,15 @@ from convis_core.attribution.views import (
 )
 from convis_core.results import Method
 
-# Every method is reached by its id, ``attribution.layer_cam``, because the registry lists it. Those imported above by
-# name are so for whoever reads or checks the code.
-globals().update({info.id: info.run for info in METHODS})
+_RUNS = {info.id: info.run for info in METHODS}
+
+
+def __getattr__(name: str) -> Callable[..., Any]:
+    """Every method of the registry by its id, ``attribution.layer_cam`` for one; those above are imported by name."""
+    if name not in _RUNS:
+        raise AttributeError(f"convis_core.attribution has nothing called {name!r}.")
+    return _RUNS[name]
+
 
 __all__ = [
     "CHANNEL_RULES",
@@ -54,6 +63,7 @@ __all__ = [
     "METHODS",
     "Method",
     "MethodInfo",
+    "as_explainer",
     "attribute",
     "combined",
     "compare",
@@ -71,7 +81,6 @@ __all__ = [
     "method_info",
     "method_with",
     "noise_scale",
-    "once",
     "pace",
     "passes",
     "recipe_parts",

@@ -1,6 +1,7 @@
 """One map: any method, over the picture, as it settles."""
 
 import html
+from dataclasses import replace
 
 import streamlit as st
 from torch import Tensor
@@ -28,6 +29,9 @@ def draw(context: Context) -> None:
     with asked, st.container(gap="xsmall"):
         method = controls.method(context)
         display = controls.display()
+        if display.with_sign and not attribution.method_info(method).signed:
+            display = replace(display, with_sign=False)
+            st.caption("Nothing in this map is negative, so it is drawn without signs.")
     with answer:
         try:
             found = growing.show(context, method, lambda frame: _show(context, method, display, frame))
@@ -147,4 +151,4 @@ def _downloads(context: Context, method: Method, display: Display, found: Attrib
             f"{name}.npz",
             key="saliency_npz",
         )
-        layout.download("Recipe (Python)", recipe.as_python().encode(), "saliency.py", key="saliency_recipe")
+        layout.download("Recipe (Python)", recipe.as_python().encode(), f"{name}.py", key="saliency_recipe")
