@@ -1,4 +1,4 @@
-"""Gradients of many pictures at once: through the leaner network, in chunks that fit a budget of memory."""
+"""Gradients for many pictures: through the network prepared for input gradients, in chunks within a memory budget."""
 
 import torch
 from torch import Tensor, nn
@@ -9,21 +9,21 @@ from convis_core.network.memo import once
 from convis_core.runtime import lanes
 
 CHUNK_BYTES = 112 * 2**20
-"""What one chunk may keep for its backward pass. Two lanes work on two chunks, so twice as much at a time."""
+"""Memory that one chunk may save for its backward pass. Two lanes work on two chunks and save twice as much."""
 
 MAP_BYTES = 20 * 2**20
-"""What one layer's output may take; where a chunk's would take more, its pictures go through that layer one by one."""
+"""Memory of one layer's output; where a chunk would need more, its pictures pass that layer one by one."""
 
 MOST_IN_A_CHUNK = 4
-"""Larger chunks are no faster, and the first frame would come later."""
+"""Larger chunks are no faster, and would delay the first frame."""
 
 
 def logit_gradients(model: LoadedModel, pictures: Tensor, target: int) -> tuple[Tensor, Tensor]:
-    """For each picture, d logit_target / d pixel and the logit itself.
+    """The gradient d logit_target / d pixel of each picture, and the logit.
 
     Args:
         model: the network.
-        pictures: pixels, float32 [N, 3, S, S], anywhere.
+        pictures: pixels, float32 [N, 3, S, S], on any device.
         target: index of the class.
 
     Returns:
@@ -37,38 +37,38 @@ def logit_gradients(model: LoadedModel, pictures: Tensor, target: int) -> tuple[
             part.to(model.device, memory_format=torch.channels_last, copy=True).requires_grad_(True) for part in parts
         ]
         logits = second(torch.cat([first(leaf) for leaf in leaves]))[:, target]
-        # Pictures do not see each other, so the gradient of the sum is the gradient of each.
+        # Pictures do not affect each other, so the gradient of the sum contains the gradient of each.
         gradients = torch.autograd.grad(logits.sum(), leaves)
     return torch.cat(gradients).cpu(), logits.detach().cpu()
 
 
 @once
 def chunk_size(model: LoadedModel) -> int:
-    """How many pictures to differentiate at once: at least 1, at most ``MOST_IN_A_CHUNK``, within ``CHUNK_BYTES``.
+    """The number of pictures in a chunk: at least 1, at most ``MOST_IN_A_CHUNK``, within ``CHUNK_BYTES``.
 
-    It depends on the network alone and not on the number of lanes, so that neither do the bits of the results.
+    It depends only on the network and not on the number of lanes, so the bits of the results do not either.
     """
-    return max(1, min(MOST_IN_A_CHUNK, CHUNK_BYTES // _bytes_kept(model)))
+    return max(1, min(MOST_IN_A_CHUNK, CHUNK_BYTES // _saved_bytes(model)))
 
 
-def _bytes_kept(model: LoadedModel) -> int:
-    """What autograd keeps of one picture between the forward and the backward pass, weights left out."""
+def _saved_bytes(model: LoadedModel) -> int:
+    """Memory that autograd saves for one picture between the forward and the backward pass, without the weights."""
     module = gradient_network(model)
     weights = {tensor.untyped_storage().data_ptr() for tensor in [*module.parameters(), *module.buffers()]}
-    kept: dict[int, int] = {}
+    saved: dict[int, int] = {}
 
-    def note(tensor: Tensor) -> Tensor:
+    def record(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
+            saved[storage.data_ptr()] = storage.nbytes()
         return tensor.detach()  # an output that held itself would never be freed
 
     side = model.input_size
     example = next(iter(module.parameters()), torch.empty(0))
-    with lanes.known_grad_mode(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        # Two of them: one alone goes another way.
+    with lanes.known_grad_mode(), torch.autograd.graph.saved_tensors_hooks(record, lambda tensor: tensor):
+        # Two of them: a single picture takes a different path.
         pictures = torch.zeros(2, 3, side, side, dtype=example.dtype, device=model.device)
-        # The result is held until all is counted, or a freed tensor's address would be counted for two.
+        # The result is held until all is counted, or the address of a freed tensor could be reused and count only once.
         logits = module(pictures.contiguous(memory_format=torch.channels_last).requires_grad_(True))
-        total = sum(kept.values()) + logits.nbytes
+        total = sum(saved.values()) + logits.nbytes
     return max(1, total // 2)

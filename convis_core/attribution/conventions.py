@@ -1,4 +1,4 @@
-"""SmoothGrad as its paper and two libraries understand it."""
+"""SmoothGrad by the conventions of its paper and of two libraries."""
 
 from convis_core.results import Convention, SmoothGradSpec
 
@@ -34,4 +34,4 @@ CONVENTIONS: tuple[Convention, ...] = (
         source="github.com/PAIR-code/saliency, saliency/core/base.py and visualization.py",
     ),
 )
-"""What each does unless told otherwise. All three add noise to the picture and do not clip it afterwards."""
+"""The defaults of each. All three add noise to the picture and do not clip it afterwards."""

@@ -1,4 +1,4 @@
-"""The noise that SmoothGrad and the walk add to a picture."""
+"""The noise that SmoothGrad and the noise walk add to a picture."""
 
 import numpy as np
 import torch
@@ -7,24 +7,24 @@ from torch import Tensor
 from convis_core.results import SmoothGradSpec
 
 MOST_NOISE = 10.0
-"""Noise ten times as strong as the picture: more shows nothing else either."""
+"""Noise ten times as strong as the picture; stronger noise shows nothing new."""
 
 
 def sample_noise(spec: SmoothGradSpec, index: int, side: int) -> Tensor:
     """The noise of one copy before it is scaled: standard normal, float32 [3, side, side].
 
-    It depends on the seed, on the index and, with antithetic pairs, on which of the pair it is; on nothing else.
+    It depends only on the seed, the index and, with antithetic pairs, the position within the pair.
 
     >>> sample_noise(SmoothGradSpec(seed=3), 7, 32).shape
     torch.Size([3, 32, 32])
 
     Args:
-        spec: ``seed`` and ``antithetic`` are read.
-        index: which copy, from 0.
+        spec: only ``seed`` and ``antithetic`` are used.
+        index: of the copy, from 0.
         side: side S of the picture, in pixels.
     """
     stream = index // 2 if spec.antithetic else index
-    # torch takes 32 bits of a seed and drops the rest, so seed and index are mixed into as many.
+    # torch uses 32 bits of a seed and drops the rest, so seed and index are mixed into that many.
     mixed = int(np.random.SeedSequence((spec.seed, stream)).generate_state(1)[0])
     noise = torch.randn(3, side, side, generator=torch.Generator().manual_seed(mixed))
     return -noise if spec.antithetic and index % 2 else noise

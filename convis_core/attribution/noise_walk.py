@@ -1,4 +1,4 @@
-"""Why smooth? The derivative at one pixel, while the picture changes too little for the eye to see."""
+"""Why smooth: the derivative at one pixel along a change of the picture that is too small to see."""
 
 import contextlib
 from collections.abc import Iterator
@@ -23,23 +23,30 @@ def derivative_along_noise(
 ) -> Iterator[NoiseWalk]:
     """The derivative of the class logit at one pixel as the picture moves from x to x + e, e being noise.
 
-    derivatives[k] = d logit_target / d pixel at x + t_k e, for t_k from 0 to 1. It leaps and changes its sign though
-    the pictures look the same: that is what SmoothGrad averages away.
+    derivatives[k] = d logit_target / d pixel at x + t_k e, for t_k from 0 to 1. It jumps and changes sign although
+    the pictures look alike; SmoothGrad averages these fluctuations away.
 
     Args:
         model: the network.
         x: pixels in [0, 1], float32 [1, 3, S, S].
         target: index of the class.
         pixel: (row, column) of the pixel, from 0.
-        spec: strength of the noise and number of points.
+        spec: noise level, seed and number of points.
 
     Returns:
-        An iterator of walks, each further than the one before; the last is complete.
+        An iterator of walks, each with more points than the one before; the last is complete.
 
     Raises:
         SpecError: when ``x``, ``target``, ``pixel`` or ``spec`` is out of range.
 
     Smilkov et al., 2017 (arXiv:1706.03825), figure 2.
+
+    >>> from convis_core import models
+    >>> linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 2))
+    >>> model, x = models.wrap(linear, input_size=4), torch.rand(1, 3, 4, 4)
+    >>> *_, walk = derivative_along_noise(model, x, 1, (0, 2), NoiseWalkSpec(steps=5))
+    >>> tuple(walk.derivatives.shape), torch.allclose(walk.derivatives, linear[1].weight[1].view(3, 4, 4)[:, 0, 2])
+    ((5, 3), True)
     """
     check_picture(model, x)
     check_target(model, target)
@@ -65,7 +72,7 @@ def _frames(
     def differentiate(first: int) -> tuple[Tensor, Tensor, Tensor]:
         pictures = x + positions[first : first + size].view(-1, 1, 1, 1).to(x) * shift
         gradients, logits = logit_gradients(model, pictures, target)
-        # Of each picture's gradient three numbers are kept; the rest would be 58 MB for a walk of 96 points.
+        # Not the whole gradients: they would take 58 MB for a walk of 96 points.
         return gradients[:, :, row, column].float(), gradients.abs().flatten(1).amax(dim=1).float(), logits.float()
 
     derivatives = torch.full((spec.steps, 3), torch.nan)

@@ -1,6 +1,6 @@
-"""The methods of attribution, and any of them by its id.
+"""The attribution methods, and access to any of them by its id.
 
-``METHODS`` is the one list of them. Whatever shows, compares, tests or repeats methods reads it there.
+``METHODS`` is the only list of methods: whatever displays, compares, tests or repeats them reads it.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ KINDS: tuple[str, ...] = tuple(info.id for info in METHODS)
 
 
 def method_info(method: str | Method) -> MethodInfo:
-    """What is known of a method; where its specification changes the unit or the sign, as it changes them.
+    """The record of a method, adapted to its specification where that changes the unit or the sign.
 
     >>> method_info("grad_cam").label
     'Grad-CAM'
@@ -59,7 +59,7 @@ def method_info(method: str | Method) -> MethodInfo:
 
 
 def method_with(method: str | Method, *, spec: Any = None, layer: str | None = None) -> Method:
-    """A method with all its settings: what is not given is the default, so that equal questions are equal.
+    """A method with all its settings, defaults filled in, so that equal requests are equal records.
 
     >>> method_with("saliency")
     Method(id='saliency', spec=None, layer=None)
@@ -70,7 +70,7 @@ def method_with(method: str | Method, *, spec: Any = None, layer: str | None = N
         layer: the layer to explain; None for the network's last layer with maps.
 
     Raises:
-        SpecError: when there is no such method, or when it does not take what it is given.
+        SpecError: when there is no such method, or when it does not accept these settings.
     """
     if isinstance(method, Method):
         if spec is not None or layer is not None:
@@ -88,7 +88,7 @@ def method_with(method: str | Method, *, spec: Any = None, layer: str | None = N
 
 
 def passes(method: str | Method) -> int:
-    """How often a method runs the network forwards and backwards.
+    """The number of forward and backward passes of a method.
 
     >>> passes("guided_grad_cam")
     2
@@ -110,22 +110,31 @@ def attribute(
     layer: str | None = None,
     resume: Attribution | None = None,
 ) -> Iterator[Attribution]:
-    """What a method says of every pixel, as frames; a method without a specification has one.
+    """Computes an attribution by any method, as an iterator of estimates; one without a specification yields one.
 
     Args:
         model: the network.
         x: pixels in [0, 1], float32 [1, 3, S, S].
         target: index of the class.
         method: the id of a method, or a method with its settings.
-        spec: of a method given by its id; its default when None.
+        spec: specification of a method given by its id; the default when None.
         layer: likewise; the network's last layer with maps when None.
-        resume: a frame to continue from, see ``continues``; not read by a method that cannot.
+        resume: a frame to continue from, see ``continues``; ignored by a method that cannot.
 
     Returns:
         An iterator of attributions, the last one final.
 
     Raises:
-        SpecError: when there is no such method, or when it refuses what it is asked.
+        SpecError: when there is no such method, or when it refuses its arguments.
+
+    >>> import torch
+    >>> from convis_core import models
+    >>> linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 2))
+    >>> model, x = models.wrap(linear, input_size=4), torch.rand(1, 3, 4, 4)
+    >>> from convis_core.results import SmoothGradSpec
+    >>> eight = SmoothGradSpec(n_samples=8)
+    >>> [(frame.done, frame.total) for frame in attribute(model, x, 1, "smoothgrad", spec=eight)]
+    [(4, 8), (8, 8)]
     """
     asked = method_with(method, spec=spec, layer=layer)
     info = method_info(asked)
@@ -133,8 +142,8 @@ def attribute(
     named: dict[str, Any] = {"layer": asked.layer} if info.takes_layer else {}
     if info.continues is not None:
         named["resume"] = resume
-    found = info.run(model, x, target, *given, **named)
-    return iter((found,)) if isinstance(found, Attribution) else found
+    result = info.run(model, x, target, *given, **named)
+    return iter((result,)) if isinstance(result, Attribution) else result
 
 
 def final(
@@ -152,13 +161,28 @@ def final(
 
     Raises:
         SpecError: as ``attribute`` does.
+
+    >>> import torch
+    >>> from convis_core import models
+    >>> linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 2))
+    >>> model, x = models.wrap(linear, input_size=4), torch.rand(1, 3, 4, 4)
+    >>> torch.equal(final(model, x, 1, "saliency").values.flatten(), linear[1].weight[1])
+    True
     """
     *_, last = attribute(model, x, target, method, spec=spec, layer=layer)
     return last
 
 
-def once(method: str | Method) -> Callable[[LoadedModel, Tensor, int], Attribution]:
-    """The method as a function of network, picture and class, as ``attribution.sanity`` takes it."""
+def as_explainer(method: str | Method) -> Callable[[LoadedModel, Tensor, int], Attribution]:
+    """The method as a function of network, picture and class, the form that ``attribution.sanity`` takes.
+
+    >>> import torch
+    >>> from convis_core import models
+    >>> linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 2))
+    >>> model, x = models.wrap(linear, input_size=4), torch.rand(1, 3, 4, 4)
+    >>> as_explainer("input_x_gradient")(model, x, 1).method
+    'input x gradient'
+    """
 
     def attributes(model: LoadedModel, x: Tensor, target: int) -> Attribution:
         return final(model, x, target, method)
@@ -167,12 +191,21 @@ def once(method: str | Method) -> Callable[[LoadedModel, Tensor, int], Attributi
 
 
 def continues(before: Method, after: Method, reached: Attribution) -> bool:
-    """Whether a computation need not start from nothing, but can take what another one had reached.
+    """Whether a computation can continue from a frame of another one instead of starting over.
 
     Args:
-        before: what ``reached`` was asked for.
-        after: what is asked for now, of the same network, picture and class.
+        before: the method and settings that ``reached`` was computed with.
+        after: those requested now, for the same network, picture and class.
         reached: a frame of ``before``.
+
+    >>> import torch
+    >>> from convis_core import models
+    >>> linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 2))
+    >>> model, x = models.wrap(linear, input_size=4), torch.rand(1, 3, 4, 4)
+    >>> from convis_core.results import SmoothGradSpec
+    >>> four, eight = (Method("smoothgrad", SmoothGradSpec(n_samples=count)) for count in (4, 8))
+    >>> continues(four, eight, final(model, x, 1, four)), continues(eight, four, final(model, x, 1, eight))
+    (True, False)
     """
     info = method_info(after)
     if before.id != after.id or info.continues is None:
@@ -181,6 +214,10 @@ def continues(before: Method, after: Method, reached: Attribution) -> bool:
 
 
 def recipe_parts(method: str | Method) -> tuple[str, Any, tuple[tuple[str, str], ...]]:
-    """The function of the core, the specification and the options that it takes, for the recipe of a file."""
+    """The function, the specification and the options that repeat a method, for the recipe in a file.
+
+    >>> recipe_parts(Method("grad_cam", layer="head"))
+    ('attribution.grad_cam', None, (('layer', 'head'),))
+    """
     asked = method_with(method)
     return method_info(asked).recipe, asked.spec, (("layer", asked.layer),) if asked.layer else ()

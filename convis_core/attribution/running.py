@@ -1,4 +1,4 @@
-"""A running estimate that remembers how much each frame still changed it."""
+"""A running estimate with the similarity of each frame to the one before."""
 
 import math
 from collections.abc import Iterator
@@ -10,10 +10,17 @@ from convis_core.results import Attribution, Running
 def running(frames: Iterator[Attribution]) -> Iterator[Running]:
     """The frames of an estimate, each with the history of all.
 
-    Whoever watches a job sees only some of its frames; the history is complete all the same.
+    A page that polls a job sees only some of its frames; the history contains all of them.
 
     Args:
         frames: of ``attribution.attribute``.
+
+    >>> import torch
+    >>> ramp = torch.arange(12.0).view(3, 2, 2)
+    >>> frames = (Attribution(done * ramp, 0, "example", done, 2) for done in (1, 2))
+    >>> *_, last = running(frames)
+    >>> last.samples, [round(value, 6) for value in last.agreement]
+    ((1, 2), [nan, 1.0])
     """
     samples: tuple[int, ...] = ()
     agreement: tuple[float, ...] = ()

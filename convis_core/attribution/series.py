@@ -35,13 +35,20 @@ def filmstrip(
         x: pixels in [0, 1], float32 [1, 3, S, S].
         target: index of the class.
         levels: noise levels, at least one.
-        spec: all the rest; its own noise level is not read.
+        spec: all other settings; its noise level is ignored.
 
     Returns:
         An iterator of strips; the estimate at the latest level grows from frame to frame.
 
     Raises:
         SpecError: when there is no level, or as ``attribution.smoothgrad`` does.
+
+    >>> from convis_core import models
+    >>> linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 2))
+    >>> model, x = models.wrap(linear, input_size=4), torch.rand(1, 3, 4, 4)
+    >>> *_, strip = filmstrip(model, x, 1, (0.0, 0.1), SmoothGradSpec(n_samples=4))
+    >>> strip.levels, [each.done for each in strip.attributions], strip.total
+    ((0.0, 0.1), [1, 4], 5)
     """
     if not levels:
         raise SpecError("A filmstrip needs at least one noise level.")
@@ -66,20 +73,28 @@ def _strip(model: LoadedModel, x: Tensor, target: int, asked: Sequence[SmoothGra
 def compare(
     model: LoadedModel, x: Tensor, target: int, methods: Sequence[Method], spec: DeletionInsertionSpec
 ) -> Iterator[Comparison]:
-    """Several methods side by side: their maps, how alike they are, and how well each orders the pixels.
+    """Compares several methods: their maps, how similar these are, and how well each ranks the pixels.
 
     Args:
         model: the network.
         x: pixels in [0, 1], float32 [1, 3, S, S].
         target: index of the class.
         methods: at least one.
-        spec: of the deletion and insertion curves; random orders are computed once, with the first method.
+        spec: of the deletion and insertion curves; the random orders are computed only once, with the first method.
 
     Returns:
         An iterator of comparisons: first the maps one by one, then the curves.
 
     Raises:
-        SpecError: when there is no method, or a method or a test refuses what it is asked.
+        SpecError: when there is no method, or a method or a test refuses its arguments.
+
+    >>> from convis_core import models
+    >>> linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 2))
+    >>> model, x = models.wrap(linear, input_size=4), torch.rand(1, 3, 4, 4)
+    >>> methods = Method("saliency"), Method("input_x_gradient")
+    >>> *_, last = compare(model, x, 1, methods, DeletionInsertionSpec(steps=4, random_orders=0))
+    >>> len(last.attributions), len(last.curves), tuple(last.agreement.shape), last.done == last.total
+    (2, 2, (2, 2), True)
     """
     if not methods:
         raise SpecError("A comparison needs at least one method.")
@@ -92,8 +107,8 @@ def _compared(
     maps: tuple[Attribution, ...] = ()
     curves: tuple[DeletionInsertion, ...] = ()
     agreement = torch.full((len(methods), len(methods)), torch.nan)
-    looks = 2 * (spec.steps + 1)
-    total = sum(passes(method) for method in methods) + looks * (len(methods) + spec.random_orders)
+    evaluations = 2 * (spec.steps + 1)
+    total = sum(passes(method) for method in methods) + evaluations * (len(methods) + spec.random_orders)
     done = 0
     for method in methods:
         partial = done

@@ -1,4 +1,4 @@
-"""How alike two maps are: one number each, blind to scale.
+"""Measures of how similar two maps are, independent of their scale.
 
 SSIM is scikit-image's. Pearson's and Spearman's correlations are three lines each and stand here: ``scipy.stats`` has
 both, but takes a second and 62 MB to import.
@@ -13,7 +13,7 @@ _CLIP = 0.99
 
 
 def correlation(a: Tensor, b: Tensor) -> float:
-    """Pearson's correlation of two tensors, value by value: 1 for the same up to scale and offset, 0 for unrelated.
+    """Pearson's correlation of two tensors, value by value: 1 if equal up to scale and offset, 0 if unrelated.
 
     r = cov(a, b) / (std(a) std(b)).
 
@@ -22,22 +22,22 @@ def correlation(a: Tensor, b: Tensor) -> float:
         b: as many values as ``a``.
 
     Returns:
-        -1 to 1; nan when one of them is constant, since then nothing can vary together with it.
+        -1 to 1; nan when one of them is constant, since the correlation is then undefined.
 
     >>> round(correlation(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([9.0, 7.0, 5.0])), 6)
     -1.0
     """
     first, second = a.flatten().double(), b.flatten().double()
     first, second = first - first.mean(), second - second.mean()
-    # Each by its own length first: squares of very small gradients would vanish in their product.
-    lengths = float(first.norm()), float(second.norm())
-    if not all(math.isfinite(length) and length > 0 for length in lengths):
+    # Each is divided by its own norm first: squares of very small gradients would underflow in their product.
+    norms = float(first.norm()), float(second.norm())
+    if not all(math.isfinite(norm) and norm > 0 for norm in norms):
         return math.nan
-    return max(-1.0, min(1.0, float((first / lengths[0]) @ (second / lengths[1]))))
+    return max(-1.0, min(1.0, float((first / norms[0]) @ (second / norms[1]))))
 
 
 def rank_correlation(a: Tensor, b: Tensor) -> float:
-    """Spearman's correlation: Pearson's of the ranks, so that only the order of the values counts.
+    """Spearman's correlation, which is Pearson's of the ranks: only the order of the values counts.
 
     Equal values share the mean of their ranks.
 
@@ -57,10 +57,10 @@ def rank_correlation(a: Tensor, b: Tensor) -> float:
 
 
 def structural_similarity(a: Tensor, b: Tensor) -> float:
-    """SSIM of two maps, each brought to [0, 1]: 1 for the same structure, near 0 for none in common.
+    """SSIM of two maps, each scaled to [0, 1]: 1 for the same structure, near 0 for no common structure.
 
     The mean over all whole windows of (2 m_a m_b + c1)(2 s_ab + c2) / ((m_a^2 + m_b^2 + c1)(s_a^2 + s_b^2 + c2)),
-    m for mean, s^2 for variance, s_ab for covariance, weighted by a Gaussian of sigma 1.5 that ends at 5 pixels;
+    m for mean, s^2 for variance, s_ab for covariance, weighted by a Gaussian of sigma 1.5 truncated at 5 pixels;
     c1 = 0.01^2, c2 = 0.03^2. A map is clipped at its 99th percentile and divided by it, as it is for display.
 
     Args:
@@ -94,9 +94,9 @@ def structural_similarity(a: Tensor, b: Tensor) -> float:
 
 
 def _ranks(values: Tensor) -> Tensor:
-    _, places, counts = torch.unique(values.flatten(), return_inverse=True, return_counts=True)
+    _, inverse, counts = torch.unique(values.flatten(), return_inverse=True, return_counts=True)
     last = counts.cumsum(0).double()
-    return (last - (counts.double() - 1) / 2)[places]
+    return (last - (counts.double() - 1) / 2)[inverse]
 
 
 def _displayed(values: Tensor) -> Tensor | None:

@@ -52,7 +52,7 @@ def test_every_method_by_its_id_is_the_function_itself(model, x, info):
     again = attribution.final(model, x, 1, method)
     assert torch.equal(again.values, found.values)
     assert again.method == found.method
-    assert torch.equal(attribution.once(method)(model, x, 1).values, found.values)
+    assert torch.equal(attribution.as_explainer(method)(model, x, 1).values, found.values)
 
 
 def test_an_unknown_method_is_refused(model, x):

@@ -210,7 +210,7 @@ def test_the_size_of_the_chunks_shows_in_rounding_only(smooth, x, monkeypatch):
 
 
 def test_chunks_fit_their_budget(lite0):
-    kept = chunks._bytes_kept(lite0)
+    kept = chunks._saved_bytes(lite0)
     # The activations of one picture: tens of MB, and never its 18.6 MB of weights on top of them again and again.
     assert 10 * 2**20 < kept < 40 * 2**20
     size = chunks.chunk_size(lite0)
@@ -220,7 +220,7 @@ def test_chunks_fit_their_budget(lite0):
 def test_the_largest_network_is_differentiated_by_twos():
     """VGG16 reads half a gigabyte of weights for a chunk, however small it is."""
     model = models.load("vgg16", weights="random")
-    assert chunks._bytes_kept(model) < 45 * 2**20, "of an activation that is pooled only the maxima and their places"
+    assert chunks._saved_bytes(model) < 45 * 2**20, "of an activation that is pooled only the maxima and their places"
     assert chunks.chunk_size(model) == 2
 
 

@@ -16,13 +16,13 @@ from convis_core.runtime import lanes
 
 
 def guided_backprop(model: LoadedModel, x: Tensor, target: int) -> Attribution:
-    """What, added to the picture, would raise the class logit through neurons that all pull the same way.
+    """The gradient of the class logit in which every ReLU blocks negative gradients.
 
-    A gradient of the logit whose backward pass sets negative values to zero at every ReLU, on top of the zeros
-    that the ReLU itself sets: g -> g * [0 < a] * [0 < g], a being the ReLU's input. A ReLU6 also stops the
-    gradient where it is saturated, [0 < a < 6]. The forward pass is the network's own.
+    The backward pass sets negative gradients to zero at every ReLU, in addition to the zeros of the ReLU's own
+    derivative: g -> g * [0 < a] * [0 < g], a being the ReLU's input. A ReLU6 also stops the
+    gradient where it is saturated, [0 < a < 6]. The forward pass is unchanged.
 
-    It draws sharp outlines, but nearly the same ones for every class and for random weights (Adebayo et al. 2018).
+    The maps have sharp outlines, but nearly the same ones for every class and for random weights (Adebayo et al. 2018).
 
     Args:
         model: the network.
@@ -31,18 +31,25 @@ def guided_backprop(model: LoadedModel, x: Tensor, target: int) -> Attribution:
 
     Returns:
         Signed values, float32 [3, S, S]. Where the network has other activations than ReLUs, the name of the method
-        says which layers were left to their own derivative; see ``unguided_layers``.
+        lists the layers that kept their ordinary derivative; see ``unguided_layers``.
 
     Raises:
         SpecError: when ``x`` is not one picture of the network's size, ``target`` is no class, or the network has no
-            ReLU: the result would be the plain gradient under another name.
+            ReLU: the result would be the ordinary gradient under another name.
 
     Springenberg et al., "Striving for Simplicity: The All Convolutional Net", 2014 (arXiv:1412.6806).
+
+    >>> from convis_core import models
+    >>> linear = torch.nn.Linear(3, 2)
+    >>> linear.weight.data = torch.tensor([[2.0, -1.0, 3.0], [0.0, 0.0, 0.0]])
+    >>> model = models.wrap(torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Flatten(), linear), input_size=1)
+    >>> guided_backprop(model, torch.full((1, 3, 1, 1), 0.5), 0).values.flatten().tolist()
+    [2.0, 0.0, 3.0]
     """
     check_picture(model, x)
     check_target(model, target)
     traced = network.trace(model)
-    # Behind the ReLU rather than in its place: its own derivative, saturation of ReLU6 included, stays torch's.
+    # After the ReLU rather than in its place: its own derivative, saturation of ReLU6 included, remains torch's.
     guards = {name: _guard for node, name in traced.names.items() if traced.operations[node].gate is not None}
     if not guards:
         raise SpecError("Guided backpropagation changes the gradient at ReLUs and this network has none; use saliency.")
@@ -56,14 +63,15 @@ def guided_backprop(model: LoadedModel, x: Tensor, target: int) -> Attribution:
 
 
 def unguided_layers(model: LoadedModel) -> tuple[str, ...]:
-    """Names of the activations that are no ReLU, such as SiLU or sigmoid: the rule says nothing of them.
-
-    >>> from convis_core import models
-    >>> unguided_layers(models.load("efficientnet_lite0"))
-    ()
+    """Names of the activations other than ReLU, such as SiLU or sigmoid, which the rule does not cover.
 
     Args:
         model: the network.
+
+    >>> from convis_core import models
+    >>> layers = torch.nn.ReLU(), torch.nn.SiLU(), torch.nn.Flatten(), torch.nn.Linear(3, 2)
+    >>> unguided_layers(models.wrap(torch.nn.Sequential(*layers), input_size=1))
+    ('1',)
     """
     traced = network.trace(model)
     kinds = traced.operations
@@ -73,7 +81,7 @@ def unguided_layers(model: LoadedModel) -> tuple[str, ...]:
 
 
 class _PositiveGradient(torch.autograd.Function):
-    """Changes nothing on the way forward; on the way back, sets negative gradients to zero."""
+    """The identity in the forward pass; the backward pass sets negative gradients to zero."""
 
     @staticmethod
     def forward(_ctx: Any, activations: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Guided Grad-CAM: guided backpropagation where Grad-CAM sees the class."""
+"""Guided Grad-CAM: guided backpropagation weighted by Grad-CAM."""
 
 from torch import Tensor
 
@@ -10,7 +10,7 @@ from convis_core.results import Attribution
 
 
 def guided_grad_cam(model: LoadedModel, x: Tensor, target: int, *, layer: str | None = None) -> Attribution:
-    """Guided backpropagation, kept only where Grad-CAM sees the class: sharp and yet about one class.
+    """Guided backpropagation weighted by Grad-CAM, which makes the map both sharp and specific to the class.
 
     values = guided_backprop.values * grad_cam.values.
 
@@ -27,6 +27,15 @@ def guided_grad_cam(model: LoadedModel, x: Tensor, target: int, *, layer: str | 
         SpecError: as ``grad_cam`` does.
 
     Selvaraju et al., 2017 (arXiv:1610.02391), section 3.2.
+
+    >>> import torch
+    >>> from convis_core import models
+    >>> layers = [torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()]
+    >>> model = models.wrap(torch.nn.Sequential(*layers, torch.nn.Linear(4, 2, bias=False)), input_size=8)
+    >>> x = torch.rand(1, 3, 8, 8)
+    >>> cam, guided = grad_cam(model, x, 1), guided_backprop(model, x, 1)
+    >>> torch.equal(guided_grad_cam(model, x, 1).values, guided.values * cam.values)
+    True
     """
     cam = grad_cam(model, x, target, layer=layer)
     guided = guided_backprop(model, x, target)

@@ -9,9 +9,9 @@ from convis_core.results import Attribution
 
 
 def input_x_gradient(model: LoadedModel, x: Tensor, target: int) -> Attribution:
-    """The gradient times the picture: what each value contributes if the network were linear.
+    """The gradient times the picture: what each value would contribute if the network were linear.
 
-    values = x * d logit_target / d x. Black pixels get zero whatever the network makes of them.
+    values = x * d logit_target / d x. Black pixels get zero, whatever their effect.
 
     Args:
         model: the network.
@@ -26,6 +26,13 @@ def input_x_gradient(model: LoadedModel, x: Tensor, target: int) -> Attribution:
 
     Shrikumar et al., "Not Just a Black Box: Learning Important Features Through Propagating Activation
     Differences", 2016 (arXiv:1605.01713).
+
+    >>> import torch
+    >>> from convis_core import models
+    >>> linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 2, bias=False))
+    >>> model, x = models.wrap(linear, input_size=4), torch.rand(1, 3, 4, 4)
+    >>> torch.allclose(input_x_gradient(model, x, 1).values.sum(), model.module(x)[0, 1], atol=1e-5)
+    True
     """
     gradient = saliency(model, x, target).values
     return Attribution(x.detach()[0].cpu() * gradient, target, "input x gradient")

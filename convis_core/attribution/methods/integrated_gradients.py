@@ -1,4 +1,4 @@
-"""Integrated gradients: the class logit's rise from a baseline to the picture, shared out among the pixels."""
+"""Integrated gradients: the change of the class logit from a baseline to the picture, distributed over the pixels."""
 
 import contextlib
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from convis_core.runtime import lanes
 from convis_core.values import check_whole
 
 MOST_STEPS = 4096
-"""More points than this would not bring the sum closer in single precision."""
+"""More points would not improve the sum in single precision."""
 
 
 def integrated_gradients(
@@ -26,10 +26,10 @@ def integrated_gradients(
     """How much of the class logit each value of the picture accounts for, compared with a baseline.
 
     values = (x - b) * integral from 0 to 1 of g(b + a (x - b)) da, with g = d logit_target / d pixel; the integral
-    by Gauss-Legendre quadrature. Completeness: the values add up to logit(x) - logit(b), but for the error of the
-    quadrature, which the sum therefore shows.
+    by Gauss-Legendre quadrature. Completeness: the values add up to logit(x) - logit(b), up to the error of the
+    quadrature, which the sum therefore reveals.
 
-    The points of the line are visited in such an order that every frame is a rough estimate over the whole line.
+    The points of the line are visited in an order that makes every frame a rough estimate over the whole line.
 
     Args:
         model: the network.
@@ -44,6 +44,14 @@ def integrated_gradients(
         SpecError: when ``x``, ``target`` or ``spec`` is out of range.
 
     Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks", 2017 (arXiv:1703.01365).
+
+    >>> from convis_core import models
+    >>> linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 2))
+    >>> model, x = models.wrap(linear, input_size=4), torch.rand(1, 3, 4, 4)
+    >>> *_, last = integrated_gradients(model, x, 1, IntegratedGradientsSpec(steps=8, baseline="black"))
+    >>> rise = (model.module(x) - model.module(torch.zeros_like(x)))[0, 1]
+    >>> torch.allclose(last.values.sum(), rise, atol=1e-5)
+    True
     """
     check_picture(model, x)
     check_target(model, target)
@@ -81,7 +89,7 @@ def _frames(
 
 
 def _scattered(count: int) -> list[int]:
-    """0 .. count-1 in an order whose every beginning is spread over the whole range: by their reversed bits."""
+    """0 .. count-1 by reversed bits, so that the first few of them are always spread over the whole range."""
     bits = max(1, (count - 1).bit_length())
     return sorted(range(count), key=lambda index: int(f"{index:0{bits}b}"[::-1], 2))
 

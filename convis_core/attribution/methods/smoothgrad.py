@@ -38,40 +38,47 @@ _UNITS = {
 def smoothgrad(
     model: LoadedModel, x: Tensor, target: int, spec: SmoothGradSpec, *, resume: Attribution | None = None
 ) -> Iterator[Attribution]:
-    """The gradient without its flicker: averaged over noisy copies of the picture, frame by frame.
+    """The gradient averaged over noisy copies of the picture, as a running estimate.
 
     values = 1/N sum_i g(x + e_i), with g = d logit_target / d pixel and e_i normal of standard deviation
     noise_level * (max(x) - min(x)); for the other variants, the mean of g^2 or of |g|, or the variance
-    mean(g^2) - mean(g)^2. Noisy copies are not clipped to [0, 1]. Without noise the copies are all the same, and one
-    gradient stands for them.
+    mean(g^2) - mean(g)^2. Noisy copies are not clipped to [0, 1]. Without noise all copies are the same, and one
+    gradient is enough.
 
-    Every frame is a complete estimate from the copies so far; the last one has them all. A frame given as
-    ``resume`` lets a run with more copies, or another variant, start where that one stood, and end with the very
-    bits of a run in one go.
+    Every frame is a complete estimate from the copies so far; the last one contains all of them. With ``resume``, a
+    run with more copies, or another variant, continues from a frame of an earlier run and ends bit-identical to an
+    uninterrupted one.
 
     Args:
         model: the network.
         x: pixels in [0, 1], float32 [1, 3, S, S].
         target: index of the class.
         spec: how to average.
-        resume: a frame of the same network, picture, class, noise level, seed and pairing.
+        resume: a frame with the same network, picture, class, noise level, seed and pairing.
 
     Returns:
         An iterator of signed values, float32 [3, S, S].
 
     Raises:
-        SpecError: when ``x``, ``target`` or ``spec`` is out of range, or ``resume`` is of another computation or
-            holds more copies than are asked for.
+        SpecError: when ``x``, ``target`` or ``spec`` is out of range, or ``resume`` belongs to another computation or
+            holds more copies than are requested.
 
     Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017 (arXiv:1706.03825); squared: Hooker et al.
     2019 (arXiv:1806.10758); variance: Adebayo et al. 2018 (arXiv:1810.03307).
+
+    >>> from convis_core import models
+    >>> linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 2))
+    >>> model, x = models.wrap(linear, input_size=4), torch.rand(1, 3, 4, 4)
+    >>> *_, last = smoothgrad(model, x, 1, SmoothGradSpec(n_samples=8))
+    >>> last.done, torch.allclose(last.values.flatten(), linear[1].weight[1])
+    (8, True)
     """
     check_picture(model, x)
     check_target(model, target)
     _check_spec(spec)
     origin = _origin(model, x, target, spec)
     side = x.shape[-1]
-    # In the order in which the gradients come, channels last, or each addition would have to reorder them.
+    # Channels last in memory, like the gradients, or each addition would have to reorder them.
     zeros = torch.zeros(side, side, 3, dtype=torch.float64).permute(2, 0, 1)
     sums = SampleSums(origin, 0, zeros, zeros, zeros)
     if resume is not None:
@@ -103,7 +110,7 @@ def _frames(
     size = chunk_size(model)
     sigma = noise_scale(x, spec.noise_level)
     if sigma == 0:
-        # All copies are the picture itself: the gradient of one is the mean of any number.
+        # All copies are the picture itself, so the gradient of one is the mean of any number.
         ((total, squares, absolute),) = lanes.map(lambda copy: _moments(logit_gradients(model, copy, target)[0]), [x])
         one = SampleSums(sums.origin, 1, total, squares, absolute)
         yield replace(_estimate(one, target, spec, one), done=spec.n_samples)
@@ -168,7 +175,7 @@ def _varied(spec: SmoothGradSpec) -> MethodInfo:
 
 
 def _continues(before: SmoothGradSpec, after: SmoothGradSpec, reached: Attribution) -> bool:
-    """The same noise, and no more copies than are asked for; another variant is another reading of the same sums."""
+    """The same noise, and no more copies than are requested; all variants are computed from the same sums."""
     same = replace(before, n_samples=after.n_samples, variant=after.variant) == after
     return same and reached.sums is not None and reached.sums.samples <= after.n_samples
 

@@ -1,7 +1,8 @@
-"""Should you believe an attribution? Three tests that do not need an eye.
+"""Can an attribution be trusted? Three tests that do not rely on visual inspection.
 
-``deletion_insertion``: does the class go when the pixels go that the map calls important? ``weight_randomisation``:
-does the map change when the network forgets what it has learned? ``class_swap``: does it change with the class?
+``deletion_insertion``: does the probability of the class fall when the pixels ranked highest are deleted?
+``weight_randomisation``: does the map change when trained weights are replaced by random ones? ``class_swap``: does it
+change with the class?
 """
 
 from convis_core.attribution.sanity.class_swap import class_swap

@@ -14,14 +14,14 @@ from convis_core.results import Attribution, ClassSwap
 
 
 def class_swap(model: LoadedModel, x: Tensor, targets: Sequence[int], method: Explainer) -> Iterator[ClassSwap]:
-    """One picture explained for several classes, and how alike the explanations are.
+    """Explains one picture for several classes and measures how similar the maps are.
 
-    A method that draws the same magnitudes for every class shows the picture, not the reasons for the class.
+    A method with the same magnitudes for every class shows the picture, not the evidence for a class.
 
     Args:
         model: the network.
         x: pixels in [0, 1], float32 [1, 3, S, S].
-        targets: at least two different classes.
+        targets: indices of at least two different classes.
         method: how to attribute.
 
     Returns:
@@ -29,6 +29,13 @@ def class_swap(model: LoadedModel, x: Tensor, targets: Sequence[int], method: Ex
 
     Raises:
         SpecError: when ``x`` or a class is out of range, or there are fewer than two classes.
+
+    >>> from convis_core import attribution, models
+    >>> linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 2))
+    >>> linear[1].weight.data[1] = -linear[1].weight.data[0]
+    >>> *_, swap = class_swap(models.wrap(linear, input_size=4), torch.rand(1, 3, 4, 4), (0, 1), attribution.saliency)
+    >>> round(float(swap.correlation[0, 1]), 6), round(float(swap.rank_correlation[0, 1]), 6)
+    (-1.0, 1.0)
     """
     check_picture(model, x)
     for target in targets:
@@ -49,8 +56,8 @@ def _frames(model: LoadedModel, x: Tensor, targets: tuple[int, ...], method: Exp
             pair = (new, old), (old, new)
             signed_pair = correlation(maps[new].values, other.values)
             ranked_pair = rank_correlation(maps[new].magnitude(), other.magnitude())
-            for place in pair:
-                signed[place], ranked[place] = signed_pair, ranked_pair
+            for position in pair:
+                signed[position], ranked[position] = signed_pair, ranked_pair
         yield ClassSwap(
             targets=targets,
             magnitudes=tuple(one.magnitude() for one in maps),

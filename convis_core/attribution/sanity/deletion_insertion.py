@@ -1,4 +1,4 @@
-"""Does the class go when the pixels go that an attribution calls important?"""
+"""Does the probability of a class fall when the pixels that an attribution ranks highest are deleted?"""
 
 import contextlib
 from collections.abc import Iterator
@@ -28,26 +28,37 @@ def deletion_insertion(
 
     Deletion replaces a growing share of the picture by ``spec.deleted``, insertion builds the picture up from
     ``spec.start``, both in the order of the attribution's magnitude. A good order makes the deletion curve fall early
-    (small area) and the insertion curve rise early (large area). The same is done in random orders, to compare with.
+    (small area) and the insertion curve rise early (large area). Random orders serve as a baseline.
 
-    Scattered pixels and cells are a texture that no network was trained on, and it can destroy the class by itself.
-    So a random order is a fair opponent only of orders as scattered as itself: a smooth map, such as Grad-CAM's,
-    deletes one whole patch and may lose to it. Larger cells make the orders more alike, and random ones stronger.
+    Scattered pixels and cells form a texture that no network was trained on, which can lower the probability by
+    itself. A random order is therefore a fair baseline only for orders that are equally scattered: a smooth map, such
+    as Grad-CAM's, deletes one connected patch and may do worse. Larger cells make the orders more alike, and random
+    ones stronger.
 
     Args:
         model: the network.
         x: pixels in [0, 1], float32 [1, 3, S, S].
-        attribution: what to test; its target is the class.
+        attribution: the map to test; its target is the class.
         spec: how to delete and insert.
 
     Returns:
-        An iterator of curves, ever more complete: the attribution's own first, then the random ones.
+        An iterator of increasingly complete curves: those of the attribution first, then the random ones.
 
     Raises:
         SpecError: when ``x`` or ``spec`` is out of range, or the attribution is of another size or not finite.
 
     Petsiuk, Das and Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box Models", 2018
     (arXiv:1806.07421).
+
+    >>> from convis_core import attribution, models
+    >>> linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 2))
+    >>> model, x = models.wrap(linear, input_size=4), torch.rand(1, 3, 4, 4)
+    >>> spec = DeletionInsertionSpec(steps=4, random_orders=2)
+    >>> *_, last = deletion_insertion(model, x, attribution.saliency(model, x, 1), spec)
+    >>> last.fractions.tolist(), tuple(last.random_deletion.shape), last.done
+    ([0.0, 0.25, 0.5, 0.75, 1.0], (2, 5), 30)
+    >>> bool(last.deletion[0] == last.insertion[-1])  # both are the whole picture
+    True
     """
     check_picture(model, x)
     check_target(model, attribution.target)
@@ -76,20 +87,20 @@ def _frames(
     ranks = [_ranks(_cell_means(attribution.magnitude(), spec.cell))]
     generator = torch.Generator().manual_seed(spec.seed)
     ranks += [torch.randperm(ranks[0].numel(), generator=generator) for _ in range(spec.random_orders)]
-    # How many cells are taken at each point, in whole cells; the share of pixels follows from the mask itself.
+    # Whole cells taken at each point; the share of pixels follows from the mask.
     taken = [round(step * ranks[0].numel() / spec.steps) for step in range(points)]
-    masks = [_over_the_picture(ranks[0] < count, spec.cell, side) for count in taken]
+    masks = [_for_each_pixel(ranks[0] < count, spec.cell, side) for count in taken]
     fractions = torch.stack([mask.float().mean() for mask in masks])
     orders = len(ranks)
     # Curve 2r is the deletion in order r, curve 2r + 1 the insertion.
     curves = torch.full((2 * orders, points), torch.nan)
-    asked = [(curve, point) for curve in range(2 * orders) for point in range(points)]
+    evaluations = [(curve, point) for curve in range(2 * orders) for point in range(points)]
     module = network.fast(model).module
 
-    def look(first: int) -> Tensor:
+    def evaluate(first: int) -> Tensor:
         pictures = []
-        for curve, point in asked[first : first + _PICTURES_IN_A_CHUNK]:
-            mask = _over_the_picture(ranks[curve // 2] < taken[point], spec.cell, side).to(x.device)
+        for curve, point in evaluations[first : first + _PICTURES_IN_A_CHUNK]:
+            mask = _for_each_pixel(ranks[curve // 2] < taken[point], spec.cell, side).to(x.device)
             pictures.append(torch.where(mask, x, start) if curve % 2 else torch.where(mask, deleted, x))
         batch = torch.cat(pictures).to(model.device, memory_format=torch.channels_last)
         with torch.no_grad():
@@ -97,7 +108,7 @@ def _frames(
         return probability_of(logits)[:, attribution.target].float().cpu()
 
     done = 0
-    with contextlib.closing(lanes.map(look, range(0, len(asked), _PICTURES_IN_A_CHUNK))) as chunks:
+    with contextlib.closing(lanes.map(evaluate, range(0, len(evaluations), _PICTURES_IN_A_CHUNK))) as chunks:
         for probabilities in chunks:
             curves = curves.clone()
             curves.view(-1)[done : done + len(probabilities)] = probabilities
@@ -112,25 +123,25 @@ def _frames(
                 method=attribution.method,
                 spec=spec,
                 done=done,
-                total=len(asked),
+                total=len(evaluations),
             )
 
 
 def _cell_means(magnitude: Tensor, cell: int) -> Tensor:
-    """The mean of each cell, row by row; cells at the far border may be smaller."""
+    """The mean of each cell, row by row; cells at the right and lower border may be smaller."""
     return functional.avg_pool2d(
         magnitude[None, None].double(), cell, ceil_mode=True, count_include_pad=False
     ).flatten()
 
 
 def _ranks(importance: Tensor) -> Tensor:
-    """Place of each cell in the order, 0 for the most important; equals in the order of the picture."""
+    """Rank of each cell, 0 for the most important; ties in reading order."""
     ranks = torch.empty(importance.numel(), dtype=torch.int64)
     ranks[importance.argsort(descending=True, stable=True)] = torch.arange(importance.numel())
     return ranks
 
 
-def _over_the_picture(cells: Tensor, cell: int, side: int) -> Tensor:
+def _for_each_pixel(cells: Tensor, cell: int, side: int) -> Tensor:
     """A bool for each cell as a bool for each pixel, [S, S]."""
     across = -(-side // cell)
     grid = cells.view(across, across)

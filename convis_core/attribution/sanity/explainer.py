@@ -1,4 +1,4 @@
-"""What the tests of an attribution ask of the method they test."""
+"""The form in which the tests of an attribution take a method."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -9,4 +9,4 @@ from convis_core.models import LoadedModel
 from convis_core.results import Attribution
 
 Explainer: TypeAlias = Callable[[LoadedModel, Tensor, int], Attribution]
-"""A way to attribute: network, picture, class -> attribution, such as ``attribution.saliency``."""
+"""A function of network, picture and class that returns an attribution, such as ``attribution.saliency``."""

@@ -1,4 +1,4 @@
-"""Does the map change when the network forgets what it has learned?"""
+"""Does the map change when the trained weights are replaced by random ones?"""
 
 import copy
 import dataclasses
@@ -19,28 +19,35 @@ from convis_core.values import check_seed
 def weight_randomisation(
     model: LoadedModel, x: Tensor, target: int, method: Explainer, spec: RandomisationSpec
 ) -> Iterator[WeightRandomisation]:
-    """An attribution of networks that have lost their weights, one layer more at a time, from the logits down.
+    """Attributions of a network whose layers are randomised one after the other, from the logits down.
 
-    A map that looks the same on a network that knows nothing cannot tell what the trained one knows. Each layer is
-    drawn anew from a normal distribution with the mean and spread of its trained weights; what batch norm learned is
-    shuffled among the channels.
+    A map that looks the same for random weights does not show what the trained network has learned. The weights of
+    each layer are redrawn from a normal distribution with the mean and standard deviation of the trained ones; the
+    weights and statistics of batch norm are permuted among the channels.
 
-    The model is not written to: every step looks at a twin that shares with it all weights but the random ones.
+    The model is never written to: each step uses a copy that shares all weights except the random ones.
 
     Args:
         model: the network.
         x: pixels in [0, 1], float32 [1, 3, S, S].
         target: index of the class.
         method: how to attribute.
-        spec: seed, and whether layers are randomised one at a time or cascading.
+        spec: seed, and whether layers are randomised one at a time or cumulatively.
 
     Returns:
-        An iterator of comparisons; the first has only the trained network's map, each further one a layer more.
+        An iterator of comparisons; the first has only the map of the trained network, each further one a layer more.
 
     Raises:
         SpecError: when ``x`` or ``target`` is out of range.
 
     Adebayo et al., "Sanity Checks for Saliency Maps", 2018 (arXiv:1810.03292).
+
+    >>> from convis_core import attribution, models
+    >>> layers = torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(400, 2)
+    >>> model, x = models.wrap(torch.nn.Sequential(*layers), input_size=12), torch.rand(1, 3, 12, 12)
+    >>> first, *_, last = weight_randomisation(model, x, 1, attribution.saliency, RandomisationSpec())
+    >>> first.rank_correlation, last.layers, len(last.magnitudes)
+    ((1.0,), ('3', '0'), 3)
     """
     check_picture(model, x)
     check_target(model, target)
@@ -71,18 +78,18 @@ def _frames(
     groups = weight_groups(model)
     from_the_top = tuple(reversed(groups))
     trained = method(model, x, target)
-    known = trained.magnitude()
-    magnitudes, ranks, structures = [known], [1.0], [1.0]
+    reference = trained.magnitude()
+    magnitudes, ranks, structures = [reference], [1.0], [1.0]
     generator = torch.Generator().manual_seed(spec.seed)
-    forgetful = model
+    randomised = model
     for done in range(len(from_the_top) + 1):
         if done:
             group = from_the_top[done - 1]
-            forgetful = _with_random_weights(model if spec.independent else forgetful, groups[group], generator)
-            magnitude = method(forgetful, x, target).magnitude()
+            randomised = _with_random_weights(model if spec.independent else randomised, groups[group], generator)
+            magnitude = method(randomised, x, target).magnitude()
             magnitudes.append(magnitude)
-            ranks.append(rank_correlation(known, magnitude))
-            structures.append(structural_similarity(known, magnitude))
+            ranks.append(rank_correlation(reference, magnitude))
+            structures.append(structural_similarity(reference, magnitude))
         yield WeightRandomisation(
             layers=from_the_top[:done],
             magnitudes=tuple(magnitudes),
@@ -96,30 +103,31 @@ def _frames(
 
 
 def _with_random_weights(model: LoadedModel, names: tuple[str, ...], generator: torch.Generator) -> LoadedModel:
-    """A twin of the network in which the named layers know nothing; all other weights are the same tensors."""
+    """A copy of the network in which the named layers are random; all other weights are the same tensors."""
     tensors = [*model.module.parameters(), *model.module.buffers()]
-    # deepcopy takes what it finds in its memo for already copied: layers are copied, their tensors shared.
-    twin = copy.deepcopy(model.module, {id(tensor): tensor for tensor in tensors})
+    # deepcopy treats what is in its memo as already copied: layers are copied, their tensors shared.
+    copied = copy.deepcopy(model.module, {id(tensor): tensor for tensor in tensors})
     for name in names:
-        _forget(twin.get_submodule(name), generator)
+        _randomise(copied.get_submodule(name), generator)
     key = f"{model.key}:without {' '.join(names)}:{generator.initial_seed()}"
-    return dataclasses.replace(model, module=twin, key=key)
+    return dataclasses.replace(model, module=copied, key=key)
 
 
-def _forget(layer: nn.Module, generator: torch.Generator) -> None:
-    """Give a layer of the twin new tensors; the ones it had belong to the model too."""
+def _randomise(layer: nn.Module, generator: torch.Generator) -> None:
+    """Give a layer of the copy new tensors; the previous ones belong to the model as well."""
     if isinstance(layer, nn.BatchNorm2d):
-        # Affine weights and statistics each in an order of their own: channels no longer get what was meant for them.
+        # Weights and statistics are each permuted independently, so that channels get the values of other channels.
         for name, tensor in [*layer.named_parameters(recurse=False), *layer.named_buffers(recurse=False)]:
             if tensor.dim() == 1:
                 shuffled = tensor.detach()[torch.randperm(len(tensor), generator=generator).to(tensor.device)]
                 _replace(layer, name, shuffled)
         return
     for name, tensor in list(layer.named_parameters(recurse=False)):
-        known = tensor.detach()
-        spread = float(known.std()) if known.numel() > 1 else float(known.abs().max())
-        drawn = torch.empty(known.shape, dtype=known.dtype).normal_(float(known.mean()), spread, generator=generator)
-        _replace(layer, name, drawn.to(known.device))
+        trained = tensor.detach()
+        spread = float(trained.std()) if trained.numel() > 1 else float(trained.abs().max())
+        drawn = torch.empty(trained.shape, dtype=trained.dtype)
+        drawn.normal_(float(trained.mean()), spread, generator=generator)
+        _replace(layer, name, drawn.to(trained.device))
 
 
 def _replace(layer: nn.Module, name: str, tensor: Tensor) -> None:

@@ -30,7 +30,7 @@ def draw(context: Context, method: Method) -> None:
     live.watch(
         SLOT,
         context.key("attribution.sanity.weight_randomisation", target, method, SPEC),
-        lambda: sanity.weight_randomisation(model, x, target, attribution.once(method), SPEC),
+        lambda: sanity.weight_randomisation(model, x, target, attribution.as_explainer(method), SPEC),
         lambda frame, _job: _show(frame),
         height=620,
     )

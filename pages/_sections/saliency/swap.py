@@ -27,7 +27,7 @@ def draw(context: Context, method: Method) -> None:
     live.watch(
         SLOT,
         context.key("attribution.sanity.class_swap", targets, method),
-        lambda: sanity.class_swap(model, x, targets, attribution.once(method)),
+        lambda: sanity.class_swap(model, x, targets, attribution.as_explainer(method)),
         lambda frame, _job: _show(context, frame),
         height=560,
     )
