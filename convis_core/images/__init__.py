@@ -1,4 +1,4 @@
-"""Pictures: bytes to PIL to tensor and back, the sample pictures, and every refusal of a bad picture."""
+"""Pictures: from bytes to PIL to tensor and back, the sample pictures, and the refusal of unreadable files."""
 
 from convis_core.images.headers import FORMATS, MAX_BYTES, MAX_PIXELS
 from convis_core.images.reading import read_image

@@ -1,7 +1,8 @@
-"""Decoding in a process of its own, with limits, for files whose headers do not tell what decoding costs.
+"""Decoding in a separate process, with limits, for files whose headers do not reveal what decoding costs.
 
-A compressed TIFF may send its decoder over the same bytes again and again, an AVIF or HEIC may hold a larger picture
-than it says, and a run-length BMP is decoded in Python. Such files are rare, and a process costs a quarter of a second.
+A compressed TIFF may make its decoder read the same bytes again and again, an AVIF or HEIC may hold a larger picture
+than its header states, and a run-length BMP is decoded in Python. Such files are rare, and a process takes a quarter
+of a second to start.
 """
 
 import os
@@ -12,12 +13,12 @@ from PIL import Image
 
 from convis_core.errors import ImageError
 
-_WAIT = 20  # seconds by the clock, for machines where the child's own limits do not exist or many others compute
+_WAIT = 20  # seconds of wall-clock time, for machines that are busy or do not support the child's own limits
 TOO_MUCH = "The picture takes too much time or memory to read; save it as JPEG or PNG, or make it smaller."
 
 
 def decode(content: bytes) -> Image.Image:
-    """A picture as ``reading.decode`` reads it, by a child process that may take two seconds and 300 MB.
+    """A picture as ``reading.decode`` reads it, from a child process that may use two seconds and 300 MB.
 
     Args:
         content: the file, whose header has been checked.
@@ -26,10 +27,10 @@ def decode(content: bytes) -> Image.Image:
         ImageError: when it is damaged, or when the child reached its limits.
     """
     paths = os.pathsep.join(path for path in sys.path if path)
-    # One thread for numpy: each further one of its pool would count as memory.
+    # One thread for numpy: each further thread in its pool would count as memory.
     environment = {**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     try:
-        done = subprocess.run(  # this very Python and a module of ours
+        done = subprocess.run(  # the same interpreter, with a module of this package
             [sys.executable, "-m", "convis_core.images.child"],
             input=content,
             stdout=subprocess.PIPE,

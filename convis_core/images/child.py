@@ -1,24 +1,24 @@
-"""The child process of ``apart``: one file from the standard input, one picture or one sentence to the output."""
+"""The child process of ``apart``: one file from standard input, one picture or one refusal to standard output."""
 
 import sys
 
 from convis_core.errors import ImageError
 from convis_core.images import headers, reading
 
-_BYTES = 270 * 1024 * 1024  # of private memory, the interpreter's 30 MB among them; its libraries come on top
-_SECONDS = {"HEIF": 3}  # decoded by several threads, so that three seconds of all cores pass in less
+_BYTES = 270 * 1024 * 1024  # of private memory, including the interpreter's 30 MB; its libraries are not counted
+_SECONDS = {"HEIF": 3}  # decoded by several threads, so three seconds of CPU time pass in less
 _SECONDS_OTHERS = 2
 
 
 def main() -> None:
-    """Read, decode within the limits, and write ``RGB width height`` and the bytes, or ``refused`` and why."""
+    """Read, decode within the limits, and write ``RGB width height`` and the bytes, or ``refused`` and the reason."""
     content = sys.stdin.buffer.read()
     kind = headers.kind(content) or "TIFF"
     _limit(_SECONDS.get(kind, _SECONDS_OTHERS))
     out = sys.stdout.buffer
     try:
         if kind == "HEIF":
-            _learn_heif()
+            _register_heif()
         picture = reading.decode(content, kind)
         out.write(f"RGB {picture.width} {picture.height}\n".encode())
         for top in range(0, picture.height, 256):
@@ -31,14 +31,14 @@ def main() -> None:
 def _limit(seconds: int) -> None:
     try:
         import resource
-    except ImportError:  # Windows has no such limits; the parent's clock remains
+    except ImportError:  # Windows has no such limits; the parent's timeout remains
         return
     for what, limit in ((resource.RLIMIT_CPU, seconds), (resource.RLIMIT_DATA, _BYTES), (resource.RLIMIT_CORE, 0)):
         _, most = resource.getrlimit(what)
         resource.setrlimit(what, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
 
 
-def _learn_heif() -> None:
+def _register_heif() -> None:
     try:
         from pillow_heif import register_heif_opener
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Any mode of picture as RGB in sRGB's colours: profiles, transparency, greys of more than 8 bits."""
+"""Pictures of any mode as RGB in sRGB colours: profiles, transparency, greys of more than 8 bits."""
 
 import io
 from functools import cache
@@ -9,13 +9,13 @@ from PIL import Image, ImageCms
 
 from convis_core.errors import ImageError
 
-_STRIP = 1 << 20  # pixels converted at a time, so that no second copy of a large picture exists
+_STRIP = 1 << 20  # pixels converted at a time, so that there is never a second copy of a large picture
 _MAX_PROFILE = 4 * 1024 * 1024
-_SAME = 1  # steps of 255 by which a profile may differ from sRGB and be called sRGB
+_SAME = 1  # steps of 255 by which a profile may differ from sRGB and still count as sRGB
 
 
 def flat(picture: Image.Image, halving: int = 1, profile: bytes | None = None) -> Image.Image:
-    """A decoded picture as RGB: opaque, 8 bits a channel, in sRGB's colours.
+    """A decoded picture as RGB: opaque, 8 bits per channel, in sRGB colours.
 
     Args:
         picture: of any of Pillow's modes.
@@ -48,7 +48,7 @@ def _opaque(strip: Image.Image, transform: Any) -> Image.Image:
         return _applied(plain, transform)
     transparent = strip.info.get("transparency")
     if strip.mode == "RGB" and isinstance(transparent, tuple) and max(transparent) > 255:
-        # Of 16 bits a channel, of which Pillow keeps the upper eight.
+        # The colour has 16 bits per channel, and Pillow has reduced the picture to the upper eight.
         strip.info["transparency"] = tuple(value >> 8 for value in transparent)
     layer = strip.convert("RGBA")
     if transform is not None:
@@ -61,7 +61,7 @@ def _opaque(strip: Image.Image, transform: Any) -> Image.Image:
 
 
 def _transform(picture: Image.Image, profile: bytes | None) -> Any:
-    """The way from a picture's colours to sRGB; None without a profile, with a broken one and with sRGB's own."""
+    """The conversion from a picture's colours to sRGB; None without a profile, with a broken one or with sRGB's own."""
     if not profile or len(profile) > _MAX_PROFILE:
         return None
     mode = {"L": "L", "LA": "L", "1": "L", "CMYK": "CMYK"}.get(picture.mode, "RGB")
@@ -69,15 +69,15 @@ def _transform(picture: Image.Image, profile: bytes | None) -> Any:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if own.profile.xcolor_space.strip() != {"L": "GRAY"}.get(mode, mode):
             return None
-        found = ImageCms.buildTransform(own, _srgb(), mode, "RGB", ImageCms.Intent.RELATIVE_COLORIMETRIC)
+        transform = ImageCms.buildTransform(own, _srgb(), mode, "RGB", ImageCms.Intent.RELATIVE_COLORIMETRIC)
         if mode != "CMYK":
             probe = _probe().convert(mode)
-            seen = np.asarray(_applied(probe, found), dtype=np.int16)
-            if np.abs(seen - np.asarray(probe.convert("RGB"), dtype=np.int16)).max() <= _SAME:
+            converted = np.asarray(_applied(probe, transform), dtype=np.int16)
+            if np.abs(converted - np.asarray(probe.convert("RGB"), dtype=np.int16)).max() <= _SAME:
                 return None
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError, AttributeError):
         return None
-    return found
+    return transform
 
 
 def _applied(picture: Image.Image, transform: Any) -> Image.Image:
@@ -94,7 +94,7 @@ def _srgb() -> ImageCms.ImageCmsProfile:
 
 @cache
 def _probe() -> Image.Image:
-    """Colours from all over the cube, greys among them."""
+    """A regular grid of colours over the RGB cube, greys included."""
     steps = np.linspace(0, 255, 16).round().astype(np.uint8)
     colours = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1)
     return Image.fromarray(colours.reshape(64, 64, 3))
@@ -106,10 +106,10 @@ def _strips(picture: Image.Image) -> list[tuple[int, int, int, int]]:
 
 
 def _bounds(picture: Image.Image) -> tuple[float, float]:
-    """The values that become black and white. Pillow alone would cut everything off at 255.
+    """The values that become black and white; Pillow alone would clip everything at 255.
 
-    16-bit files have a range of their own. Others have none: 16 bits if they fit, [0, 1] for floats, else whatever
-    range there is.
+    16-bit files have a defined range. For others it is 16 bits if they fit, [0, 1] for floats, else the range of their
+    values.
     """
     if picture.mode.startswith("I;16"):
         return 0.0, 65535.0
@@ -118,7 +118,7 @@ def _bounds(picture: Image.Image) -> tuple[float, float]:
         raise ImageError("The picture has values that are infinite or not numbers; save it with 8 or 16 bits.")
     low, high = min(float(strip.min()) for strip in strips), max(float(strip.max()) for strip in strips)
     for white in (1.0,) if picture.mode == "F" and high <= 1 else (255.0, 65535.0):
-        # Values that would all be black, though they differ, are stretched instead.
+        # Values that differ but would all become black are stretched instead.
         if low >= 0 and high <= white and (low == high or round(high * 255 / white) > 0):
             return 0.0, white
     if low == high:

@@ -1,4 +1,4 @@
-"""What a file says of itself before it is decoded: its format, its size, and what decoding it would cost."""
+"""What a file's header tells before it is decoded: the format, the size, and what decoding will cost."""
 
 import io
 import re
@@ -12,13 +12,13 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 MAX_BYTES = 25 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 65_535
-"""JPEG's own limit. Pillow holds a pointer for every row: eight bytes for each pixel of a strip of width 1."""
+"""JPEG's own limit. Pillow holds a pointer for every row: eight bytes per pixel for a strip of width 1."""
 
 _MAX_PIXELS = {"WEBP": 12_600_000, "TIFF": 25_000_000, "AVIF": 25_000_000, "HEIF": 25_000_000}
-"""These decoders hold several copies of the whole picture: WebP's takes 16 bytes a pixel, 200 MB at this limit."""
+"""These decoders hold several copies of the whole picture: WebP's needs 16 bytes per pixel, 200 MB at this limit."""
 
 _MAX_READS = 100_000
-"""Reads from one file. A photograph takes some hundreds; a PNG of two million empty chunks would take half a minute."""
+"""Reads from one file. A photograph takes a few hundred; a PNG of two million empty chunks would take half a minute."""
 
 _MAX_PNG_BYTES = 160_000_000  # before compression: three bytes for each of MAX_PIXELS, and a little more
 _MAX_COEFFICIENTS = 160_000_000  # bytes that a JPEG of several scans holds until its last scan
@@ -38,7 +38,7 @@ _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
 class BoundedFile(io.BytesIO):
-    """A file in memory that refuses to be read in too many pieces, as a flood of empty chunks would have it."""
+    """A file in memory that refuses to be read in too many pieces, such as a flood of empty chunks."""
 
     _reads = 0
 
@@ -46,7 +46,7 @@ class BoundedFile(io.BytesIO):
         """The next bytes.
 
         Raises:
-            OSError: when the file has been read too often.
+            OSError: when there have been too many reads.
         """
         self._reads += 1
         if self._reads > _MAX_READS:
@@ -65,7 +65,7 @@ class _Jpeg:
 
 
 def kind(content: bytes) -> str | None:
-    """Which of ``FORMATS`` a file is, by its first bytes; None when it is none of them.
+    """Which of ``FORMATS`` a file has, by its first bytes; None when it has none of them.
 
     >>> kind(b"GIF89a")
     'GIF'
@@ -88,14 +88,14 @@ def kind(content: bytes) -> str | None:
 
 
 def check(content: bytes, name: str) -> None:
-    """Refuse what would take too long or too much memory to decode, as far as the first bytes tell.
+    """Refuse a file whose header shows that it would take too much time or memory to decode.
 
     Args:
         content: the file.
         name: its format, from ``kind``.
 
     Raises:
-        ImageError: with what to do about it.
+        ImageError: when it would; the message says what to do.
     """
     if name == "PNG" and len(content) > 25:
         width, height = int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")
@@ -113,10 +113,20 @@ def check(content: bytes, name: str) -> None:
 
 
 def check_size(width: int, height: int, name: str) -> None:
-    """Refuse a picture by its width and height.
+    """Refuse a picture whose width and height are too large.
+
+    Args:
+        width: in pixels.
+        height: in pixels.
+        name: its format, from ``kind``.
 
     Raises:
         ImageError: when it has too many pixels or too long a side.
+
+    >>> check_size(8000, 6000, "JPEG")
+    >>> check_size(8000, 6000, "TIFF")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    convis_core.errors.ImageError: The picture has 8000 x 6000 pixels, more than the 25 million allowed; ...
     """
     limit = _MAX_PIXELS.get(name, MAX_PIXELS)
     if width * height > limit:
@@ -132,7 +142,7 @@ def check_size(width: int, height: int, name: str) -> None:
 
 def _check_jpeg(content: bytes) -> None:
     jpeg = _read_jpeg(content)
-    if jpeg is None:  # no frame: the decoder says what is wrong
+    if jpeg is None:  # no frame: the decoder will report what is wrong
         return
     check_size(jpeg.width, jpeg.height, "JPEG")
     pixels = jpeg.width * jpeg.height
@@ -154,10 +164,10 @@ def _read_jpeg(content: bytes) -> _Jpeg | None:
     frame: tuple[int, int, int, tuple[tuple[int, int], ...]] | None = None
     scans, interleaved, at = 0, True, 2
     for _ in range(_MAX_READS):
-        found = _MARKER.search(content, at)
-        if found is None or found[1] == b"\xd9":
+        match = _MARKER.search(content, at)
+        if match is None or match[1] == b"\xd9":
             break
-        at, marker = found.end(), found[1][0]
+        at, marker = match.end(), match[1][0]
         if marker in (0x01, 0xD8):
             continue
         length = int.from_bytes(content[at : at + 2], "big")
@@ -178,26 +188,29 @@ def _read_jpeg(content: bytes) -> _Jpeg | None:
 
 
 def orientation(exif: Any, xmp: Any) -> int:
-    """How a camera was held: EXIF's orientation 1 to 8; 1 where nothing legible says otherwise.
+    """The orientation of a photograph by EXIF's numbers, 1 to 8; 1 where none can be read.
 
-    Only this one tag is read, since cameras and editors write many others wrongly.
+    Only this one tag is read, since cameras and editors write many others incorrectly.
 
     Args:
         exif: the bytes of a file's EXIF, with or without their first six, if it has any.
-        xmp: the bytes or text of its XMP, if it has any; asked when EXIF says nothing.
+        xmp: the bytes or text of its XMP, if it has any; read when EXIF has no orientation.
+
+    >>> orientation(None, '<rdf:Description tiff:Orientation="6"/>'), orientation(None, None)
+    (6, 1)
     """
-    found = _exif_orientation(exif) if isinstance(exif, bytes) else None
-    if found is None and isinstance(xmp, str | bytes):
+    number = _exif_orientation(exif) if isinstance(exif, bytes) else None
+    if number is None and isinstance(xmp, str | bytes):
         text = xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp
         match = re.search(rb'tiff:Orientation(?:="|>)([1-8])["<]', text)
-        found = int(match[1]) if match else None
-    return found if found is not None and 1 <= found <= 8 else 1
+        number = int(match[1]) if match else None
+    return number if number is not None and 1 <= number <= 8 else 1
 
 
 def _exif_orientation(exif: bytes) -> int | None:
     for tag, kind, _, at in _entries(exif := exif.removeprefix(b"Exif\x00\x00")):
         if tag == 0x0112:
-            # A SHORT by the standard; some editors write a BYTE or a LONG.
+            # A SHORT according to the standard; some editors write a BYTE or a LONG.
             size = {1: 1, 3: 2, 4: 4}.get(kind)
             return int.from_bytes(exif[at : at + size], _order(exif)) if size else None
     return None
@@ -208,7 +221,7 @@ def _order(tiff: bytes) -> Literal["little", "big"]:
 
 
 def _entries(tiff: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """The first directory of a TIFF, which is also EXIF's form: tag, type, count and where the value stands."""
+    """The first directory of a TIFF, a format that EXIF shares: tag, type, count and the offset of the value."""
     if tiff[:4] not in (b"II*\x00", b"MM\x00*"):
         return
 

@@ -1,4 +1,4 @@
-"""From a file to an upright RGB picture, or to one sentence that says why not."""
+"""From a file to an upright RGB picture, or to an error that says in one sentence why there is none."""
 
 import struct
 import warnings
@@ -11,7 +11,7 @@ from convis_core.errors import ImageError
 from convis_core.images import apart, colour, headers
 
 ENOUGH = 16_000_000
-"""Pixels beyond which a picture is halved while it is read, as often as it takes; no network sees the difference."""
+"""Pixels beyond which a picture is halved while it is read, repeatedly if need be; no network sees the difference."""
 
 DECODER_ERRORS = (
     OSError,
@@ -30,13 +30,13 @@ DECODER_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
-"""What Pillow's plugins raise on files that lie about themselves."""
+"""What Pillow's plugins raise on files whose headers do not match their contents."""
 
 _BOUNDED = ("jpeg", "zip", "gif", "raw")
 """Pillow's decoders whose time and memory are known from the header; WebP has no tiles."""
 
 _PLAIN_TIFF = (b"II*\x00", b"MM\x00*")
-"""Those whose directory has been checked; the others are BigTIFF and a mistaken order of bytes."""
+"""Those whose directory has been checked; the others are BigTIFF and files with the wrong byte order."""
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -50,17 +50,27 @@ _UPRIGHT = {
 
 
 def read_image(source: str | Path | bytes) -> Image.Image:
-    """A picture as upright RGB in sRGB's colours, from a file or from bytes.
+    """A picture as upright RGB in sRGB colours, from a file or from bytes.
 
-    The first frame of an animation is taken, orientation tags are obeyed, colour profiles are converted to sRGB,
-    transparent parts become white, 16-bit and floating-point values are brought to 8 bits. A picture of more than 16
-    million pixels is halved while it is read. Reading takes at most two seconds of a core and 300 MB.
+    The first frame of an animation is used, orientation tags are applied, colour profiles are converted to sRGB,
+    transparent parts become white, 16-bit and floating-point values are converted to 8 bits. A picture of more than 16
+    million pixels is halved while it is read. Reading takes at most two seconds of one core and 300 MB.
 
     Args:
         source: path of a file, or the bytes of one: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC.
 
     Raises:
-        ImageError: when it is not such a picture, is damaged, or takes too much to read.
+        ImageError: when it is not such a picture, is damaged, or takes too much time or memory to read.
+
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> Image.new("RGBA", (4, 3), (0, 0, 0, 0)).save(file, format="PNG")
+    >>> picture = read_image(file.getvalue())
+    >>> picture.mode, picture.size, picture.getpixel((0, 0))
+    ('RGB', (4, 3), (255, 255, 255))
+    >>> read_image(b"not a picture")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    convis_core.errors.ImageError: This is not a picture that can be read; use JPEG, PNG, ...
     """
     content = source if isinstance(source, bytes) else _read_file(Path(source))
     if not content:
@@ -80,7 +90,7 @@ def read_image(source: str | Path | bytes) -> Image.Image:
 
 
 def decode(content: bytes, kind: str) -> Image.Image:
-    """The same for bytes whose header has been checked, in this process.
+    """Decode, in this process, a file whose header has been checked.
 
     Args:
         content: the file.
@@ -95,7 +105,7 @@ def decode(content: bytes, kind: str) -> Image.Image:
 def _opened(content: bytes, kind: str) -> ImageFile.ImageFile:
     try:
         with warnings.catch_warnings():
-            # Pillow's own warnings: the size is checked below, and what is damaged is refused.
+            # Pillow's own warnings: the size is checked below, and damaged files are refused.
             warnings.simplefilter("ignore")
             picture = Image.open(headers.BoundedFile(content), formats=(kind,))
     except UnidentifiedImageError as error:
@@ -122,7 +132,7 @@ def _upright(picture: Image.Image, kind: str) -> Image.Image:
     halving = 1
     while (width // halving) * (height // halving) > ENOUGH:
         halving *= 2
-    # Of TIFF a tag, of HEIC nothing: its decoder has turned the picture, whatever EXIF says.
+    # TIFF has a tag of its own; HEIC needs nothing, since its decoder has applied the rotation, whatever EXIF says.
     turned = {"TIFF": _tiff_orientation, "HEIF": lambda _: 1}.get(kind, lambda _: None)(picture)
     if kind == "JPEG" and halving > 1:
         # libjpeg decodes at half the size: a quarter of the memory.
@@ -140,7 +150,7 @@ def _upright(picture: Image.Image, kind: str) -> Image.Image:
 def _exif(picture: Image.Image) -> bytes | None:
     exif = picture.info.get("exif")
     if exif is None:
-        # ImageMagick's way of keeping it in a PNG: a title, a count and hex digits in lines.
+        # ImageMagick stores it in a PNG like this: a title, a count and hex digits in lines.
         written = picture.info.get("Raw profile type exif")
         digits = "".join(written.split("\n")[3:]) if isinstance(written, str) else ""
         exif = bytes.fromhex(digits) if digits else None
@@ -148,7 +158,7 @@ def _exif(picture: Image.Image) -> bytes | None:
 
 
 def _tiff_orientation(picture: Image.Image) -> int:
-    """A TIFF's orientation; Pillow, which would turn the picture itself and fail on bad tags, is kept from it."""
+    """A TIFF's orientation; Pillow would apply it itself and fail on bad tags, so that step is disabled."""
     value = getattr(picture, "tag_v2", {}).get(0x0112)
     setattr(picture, "load_end", lambda: None)  # noqa: B010  # mypy forbids the plain assignment
     return value if isinstance(value, int) else 1

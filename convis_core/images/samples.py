@@ -1,4 +1,4 @@
-"""The sample pictures, and the name under which a picture is known."""
+"""The sample pictures, and the digest that identifies a picture."""
 
 import hashlib
 from dataclasses import dataclass
@@ -37,16 +37,30 @@ SAMPLES: tuple[Sample, ...] = (
 
 
 def digest(content: bytes) -> str:
-    """The name under which a picture is known: the sha256 of its bytes, in hex."""
+    """The digest that identifies a picture: the SHA-256 of its file's bytes, in hexadecimal digits.
+
+    Args:
+        content: the file.
+
+    >>> digest(b"")[:8]
+    'e3b0c442'
+    """
     return hashlib.sha256(content).hexdigest()
 
 
 @cache
 def sample_bytes(sample_id: str) -> bytes:
-    """The file of a sample picture.
+    """The file of a sample picture, undecoded.
+
+    Args:
+        sample_id: an id from ``SAMPLES``.
 
     Raises:
         SpecError: when there is no sample of this id.
+        ImageError: when scikit-image, which brings the files, is not installed.
+
+    >>> sample_bytes("chelsea")[1:4]
+    b'PNG'
     """
     for sample in SAMPLES:
         if sample.id == sample_id:
@@ -58,15 +72,22 @@ def sample_bytes(sample_id: str) -> bytes:
 def sample(sample_id: str) -> Image.Image:
     """A sample picture by its id.
 
+    Args:
+        sample_id: an id from ``SAMPLES``.
+
     Raises:
         SpecError: when there is no sample of this id.
+        ImageError: when scikit-image, which brings the files, is not installed.
+
+    >>> sample("chelsea").size
+    (451, 300)
     """
     return read_image(sample_bytes(sample_id))
 
 
 def _skimage_folder() -> Path:
-    # Found without importing scikit-image: that costs a second, and only its files are wanted.
-    found = find_spec("skimage")
-    if found is None or found.origin is None:
+    # Located without importing scikit-image: that takes a second, and only its files are needed.
+    package = find_spec("skimage")
+    if package is None or package.origin is None:
         raise ImageError("The sample pictures are missing; run: pip install -r requirements.txt")
-    return Path(found.origin).parent / "data"
+    return Path(package.origin).parent / "data"

@@ -1,6 +1,6 @@
 """Pictures as tensors, and the part of a picture that a network sees.
 
-PyTorch is imported by the functions that need it, so that the process that only decodes starts at once.
+The functions that need PyTorch import it themselves, so that the process that only decodes starts quickly.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _RESIZE_OVER_CROP = 256 / 224
-"""ImageNet's networks are tested on the central 224 of 256 pixels; the ratio is kept at other sizes."""
+"""ImageNet's networks are evaluated on the central 224 of 256 pixels; other sizes use the same ratio."""
 
 Box: TypeAlias = tuple[float, float, float, float]
 
@@ -31,6 +31,10 @@ def to_tensor(picture: Image.Image, size: int) -> Tensor:
 
     Returns:
         float32 [1, 3, S, S] in [0, 1].
+
+    >>> x = to_tensor(Image.new("RGB", (640, 480), "red"), 224)
+    >>> tuple(x.shape), x[0, :, 0, 0].tolist()
+    ((1, 3, 224, 224), [1.0, 0.0, 0.0])
     """
     square = picture.convert("RGB").resize((size, size), Image.Resampling.BILINEAR, box=crop_box(picture.size, size))
     import torch
@@ -45,6 +49,9 @@ def crop_box(size: tuple[int, int], side: int) -> Box:
     Args:
         size: width and height of the picture.
         side: side S of the network's input.
+
+    >>> crop_box((512, 256), 224)
+    (144.0, 16.0, 368.0, 240.0)
     """
     width, height = size
     shorter = round(side * _RESIZE_OVER_CROP)
@@ -58,19 +65,30 @@ def crop_box(size: tuple[int, int], side: int) -> Box:
 
 
 def view(picture: Image.Image, size: int, *, pixels: int) -> Image.Image:
-    """The part of a picture that the network sees, sharper than the network sees it, for people to look at.
+    """The part of a picture that the network sees, at a higher resolution for display.
 
     Args:
         picture: RGB.
         size: side S of the network's input.
         pixels: side of the square returned.
+
+    >>> view(Image.new("RGB", (640, 480)), 224, pixels=420).size
+    (420, 420)
     """
     box = crop_box(picture.size, size)
     return picture.convert("RGB").resize((pixels, pixels), Image.Resampling.LANCZOS, box=box)
 
 
 def to_image(x: Tensor) -> Image.Image:
-    """A tensor in [0, 1] as a picture: [3, H, W] or [1, 3, H, W] to RGB; values outside are clipped."""
+    """A tensor in [0, 1] as a picture: [3, H, W] or [1, 3, H, W] to RGB; values outside are clipped.
+
+    Args:
+        x: float32 [3, H, W] or [1, 3, H, W].
+
+    >>> import torch
+    >>> to_image(torch.tensor([1.0, 0.5, -2.0]).view(3, 1, 1)).getpixel((0, 0))
+    (255, 128, 0)
+    """
     import torch
 
     values = x.detach().cpu()
