@@ -1,4 +1,4 @@
-"""The laboratory of the convolution: each step of it by itself, on numbers small enough to check by hand."""
+"""Convolution step by step: windows, strides, pooling, ReLU and shared weights on numbers checked by hand."""
 
 from convis_core.convolution.corners import find_corners
 from convis_core.convolution.examples import GRIDS, Grid, get_grid, numbers, volume

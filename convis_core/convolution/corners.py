@@ -1,4 +1,4 @@
-"""Two edges make a corner: the smallest network of two layers."""
+"""A corner detector from two edge detectors: the smallest network of two layers."""
 
 from collections.abc import Mapping
 
@@ -10,8 +10,8 @@ from convis_core.convolution.sliding import convolve, slide
 from convis_core.results.convolution import Corner, CornerMaps
 from convis_core.values import check_choice, check_real
 
-# For a corner of something bright: the sign of its vertical edge (positive: lighter left) and of its
-# horizontal edge (positive: lighter above).
+# For a corner of a bright shape: the sign of its vertical edge (positive: lighter on the left) and of its horizontal
+# edge (positive: lighter above).
 SIGNS: Mapping[Corner, tuple[int, int]] = {
     "top left": (-1, -1),
     "top right": (1, -1),
@@ -23,17 +23,23 @@ SIGNS: Mapping[Corner, tuple[int, int]] = {
 def find_corners(picture: Tensor, corner: Corner = "top left", *, share: float = 1.0) -> CornerMaps:
     """Where a vertical and a horizontal edge meet.
 
-    The first layer has two filters with ReLU, a vertical and a horizontal edge. The second adds their maps
-    and subtracts a threshold: corner = ReLU(vertical + horizontal - threshold), threshold = share times the
-    strongest single edge of the picture. At share 1 no straight edge alone can pass.
+    The first layer has two filters followed by ReLU, one for vertical and one for horizontal edges. The second adds
+    their maps and subtracts a threshold: corner = ReLU(vertical + horizontal - threshold), where the threshold is a
+    share of the strongest single edge in the picture. At a share of 1 no straight edge alone can exceed it.
 
     Args:
         picture: brightness [H, W].
-        corner: which corner of something bright to look for.
-        share: of the strongest edge, from 0.
+        corner: which corner of a bright shape to detect.
+        share: the threshold as a share of the strongest edge, from 0.
 
     Raises:
         SpecError: when there is no such corner, ``share`` is negative, or the picture is smaller than 3 x 3.
+
+    >>> from convis_core import convolution
+    >>> square = convolution.get_grid("square").picture()[0]  # bright from row 2 to 5 and from column 2 to 5
+    >>> maps = convolution.find_corners(square, "top left")
+    >>> maps.corners.nonzero().tolist()  # cell (1, 1) has its window's centre on pixel (2, 2)
+    [[1, 1]]
     """
     check_choice("The corner", corner, SIGNS)
     check_real("The threshold's share", share, 0, 100)

@@ -1,4 +1,4 @@
-"""Pictures small enough to count on."""
+"""Pictures of a few numbers, small enough for sums by hand."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ class Grid:
     """A picture of a few numbers.
 
     Attributes:
-        id: its short name.
-        label: what it shows.
+        id: the name that ``get_grid`` takes.
+        label: what the picture shows.
         values: brightness, row by row; 0 is dark.
     """
 
@@ -50,21 +50,33 @@ _BY_ID = {grid.id: grid for grid in GRIDS}
 
 
 def get_grid(grid_id: str) -> Grid:
-    """The grid of this id.
+    """The grid of this id, one of ``GRIDS``.
 
     Raises:
         SpecError: when there is none.
+
+    >>> from convis_core import convolution
+    >>> convolution.get_grid("vertical").picture()[0, 0].tolist()
+    [10.0, 10.0, 10.0, 0.0, 0.0, 0.0]
     """
     check_choice("The grid", grid_id, _BY_ID)
     return _BY_ID[grid_id]
 
 
 def numbers(side: int = 6, seed: int = 0) -> Tensor:
-    """A map of small whole numbers, [1, side, side], 0 to 9.
+    """A map of random whole numbers from 0 to 9, [1, side, side].
 
     Args:
-        side: rows and columns.
-        seed: of the numbers.
+        side: number of rows and of columns.
+        seed: of the random numbers.
+
+    Raises:
+        SpecError: when the side is not between 1 and 100, or ``seed`` is no seed.
+
+    >>> from convis_core import convolution
+    >>> values = convolution.numbers(4, seed=1)
+    >>> values.shape, bool((values == values.round()).all()), bool(values.min() >= 0), bool(values.max() <= 9)
+    (torch.Size([1, 4, 4]), True, True, True)
     """
     check_whole("The side", side, 1, 100)
     check_seed(seed)
@@ -72,12 +84,20 @@ def numbers(side: int = 6, seed: int = 0) -> Tensor:
 
 
 def volume(seed: int = 0) -> Slide:
-    """Two filters over three channels with padding 1 and stride 2, all in small whole numbers.
+    """Two filters over three channels with padding 1 and stride 2, all in random small whole numbers.
 
-    The arrangement that the notes of Stanford's course CS231n animate: 5 x 5 x 3 in, 3 x 3 x 2 out.
+    The input is 5 x 5 x 3 and the output 3 x 3 x 2, as in the animation in the notes of Stanford's course CS231n.
 
     Args:
-        seed: of the numbers.
+        seed: of the random numbers.
+
+    Raises:
+        SpecError: when ``seed`` is no seed.
+
+    >>> from convis_core import convolution
+    >>> slide = convolution.volume()
+    >>> slide.picture.shape, slide.filters.shape, convolution.convolve(slide).shape
+    (torch.Size([3, 5, 5]), torch.Size([2, 3, 3, 3]), torch.Size([2, 3, 3]))
     """
     check_seed(seed)
     generator = torch.Generator().manual_seed(seed)

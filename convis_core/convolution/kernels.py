@@ -1,4 +1,4 @@
-"""Filters that people gave names to, long before networks learned their own."""
+"""Classical filters, designed by hand long before networks learned their own."""
 
 import math
 
@@ -10,36 +10,44 @@ from convis_core.values import check_choice, check_real, check_whole
 
 
 def gabor(size: int, *, wavelength: float = 4.0, angle: float = 0.0, width: float = 1.6) -> Tensor:
-    """A wave under a bell: what many first layers learn by themselves.
+    """A cosine wave in a Gaussian envelope, the filter that many first layers learn by themselves.
 
-    g(x, y) = exp(-(x^2 + y^2) / (2 width^2)) * cos(2 pi (x cos angle + y sin angle) / wavelength), less its
-    mean, so that an even grey gives zero.
+    g(x, y) = exp(-(x^2 + y^2) / (2 width^2)) * cos(2 pi (x cos angle + y sin angle) / wavelength), minus its mean, so
+    that the response to a constant grey is zero.
 
     Args:
         size: side of the kernel, odd, in cells.
-        wavelength: cells from crest to crest.
+        wavelength: cells from one crest to the next.
         angle: direction across the stripes, in radians; 0 gives vertical stripes.
-        width: standard deviation of the bell, in cells.
+        width: standard deviation of the Gaussian, in cells.
 
     Returns:
         float32 [size, size].
 
+    Raises:
+        SpecError: when a number is out of range.
+
     J. G. Daugman, "Uncertainty relation for resolution in space, spatial frequency, and orientation optimized
     by two-dimensional visual cortical filters", 1985.
+
+    >>> from convis_core import convolution
+    >>> upright = convolution.gabor(7)
+    >>> upright.shape, round(abs(float(upright.sum())), 4), divmod(int(upright.argmax()), 7)
+    (torch.Size([7, 7]), 0.0, (3, 3))
     """
     check_whole("The size of a Gabor filter", size, 1, 99)
     check_real("The wavelength", wavelength, 0.1, 1000)
     check_real("The angle", angle, -1000, 1000)
     check_real("The width", width, 0.01, 1000)
-    places = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
-    y, x = torch.meshgrid(places, places, indexing="ij")
+    positions = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
+    y, x = torch.meshgrid(positions, positions, indexing="ij")
     along = x * math.cos(angle) + y * math.sin(angle)
     wave = torch.exp(-(x**2 + y**2) / (2 * width**2)) * torch.cos(2 * math.pi * along / wavelength)
     return (wave - wave.mean()).float()
 
 
-def _short(values: Tensor) -> Rows:
-    """Numbers of two decimals that still add up to zero: what the rounding left over goes into the middle."""
+def _rounded(values: Tensor) -> Rows:
+    """Numbers with two decimals that still add up to zero: the middle one takes up the rounding error."""
     hundredths = (values.double() * 100).round().long()
     middle = len(values) // 2
     hundredths[middle, middle] -= hundredths.sum()
@@ -51,64 +59,68 @@ def _binomial() -> Rows:
     return tuple(tuple(float(value) for value in row) for row in torch.outer(line, line))
 
 
-_THIRD = 1 / 9
+_NINTH = 1 / 9
 
 KERNELS: tuple[Kernel, ...] = (
     Kernel(
         "vertical_edge",
         "Vertical edge",
         ((1, 0, -1), (1, 0, -1), (1, 0, -1)),
-        "Positive where it is lighter on the left and darker on the right.",
+        "Positive where the picture is lighter on the left and darker on the right.",
     ),
     Kernel(
         "horizontal_edge",
         "Horizontal edge",
         ((1, 1, 1), (0, 0, 0), (-1, -1, -1)),
-        "Positive where it is lighter above and darker below.",
+        "Positive where the picture is lighter above and darker below.",
     ),
     Kernel(
         "sobel",
         "Sobel",
         ((1, 0, -1), (2, 0, -2), (1, 0, -1)),
-        "A vertical edge too, with the middle row counted twice, which is less shaken by noise.",
+        "Also a vertical edge, with the middle row counted twice, which is less sensitive to noise.",
     ),
     Kernel(
         "laplacian",
         "Laplacian",
         ((0, 1, 0), (1, -4, 1), (0, 1, 0)),
-        "Zero on even ground and on even slopes; speaks where the slope changes, in any direction.",
+        "Zero where brightness is constant or changes linearly; responds where the slope changes, in any direction.",
     ),
-    Kernel("blur", "Box blur", ((_THIRD,) * 3,) * 3, "The mean of nine neighbours."),
-    Kernel("gaussian", "Gaussian blur", _binomial(), "A mean that counts the near more than the far."),
+    Kernel("blur", "Box blur", ((_NINTH,) * 3,) * 3, "The mean of a cell and its eight neighbours."),
+    Kernel("gaussian", "Gaussian blur", _binomial(), "A weighted mean in which near cells count more than far ones."),
     Kernel(
         "sharpen",
         "Sharpen",
         ((0, -1, 0), (-1, 5, -1), (0, -1, 0)),
-        "The picture minus its Laplacian: what differs from its neighbours differs more.",
+        "The picture minus its Laplacian, which increases the difference between each cell and its neighbours.",
     ),
     Kernel(
         "emboss",
         "Emboss",
         ((-2, -1, 0), (-1, 1, 1), (0, 1, 2)),
-        "As if light fell from the upper left on a relief.",
+        "Makes the picture look like a relief lit from the upper left.",
     ),
     Kernel(
         "gabor",
         "Gabor",
-        _short(gabor(7)),
-        "A wave under a bell: stripes of one width and one direction.",
+        _rounded(gabor(7)),
+        "A wave in a Gaussian envelope: responds to stripes of one width and one direction.",
     ),
-    Kernel("identity", "Identity", ((0, 0, 0), (0, 1, 0), (0, 0, 0)), "Gives back what it was given."),
+    Kernel("identity", "Identity", ((0, 0, 0), (0, 1, 0), (0, 0, 0)), "Returns its input unchanged."),
 )
 
 _BY_ID = {kernel.id: kernel for kernel in KERNELS}
 
 
 def get_kernel(kernel_id: str) -> Kernel:
-    """The kernel of this id.
+    """The kernel of this id, one of ``KERNELS``.
 
     Raises:
         SpecError: when there is none.
+
+    >>> from convis_core import convolution
+    >>> convolution.get_kernel("sobel").filter().tolist()
+    [[1.0, 0.0, -1.0], [2.0, 0.0, -2.0], [1.0, 0.0, -1.0]]
     """
     check_choice("The kernel", kernel_id, _BY_ID)
     return _BY_ID[kernel_id]

@@ -1,4 +1,4 @@
-"""Real pictures and real filters for the laboratory."""
+"""Real pictures made small, and the first filters of a real network."""
 
 import torch
 from torch import Tensor, nn
@@ -11,22 +11,29 @@ from convis_core.models.pixels import Normalise
 from convis_core.values import check_whole
 
 _LUMA = (0.299, 0.587, 0.114)
-"""How bright red, green and blue look: ITU-R BT.601."""
+"""Weights of red, green and blue in the perceived brightness, ITU-R BT.601."""
 
 
 def shrink(x: Tensor, side: int, *, grey: bool) -> Tensor:
-    """A picture made small, each cell the mean of the pixels that it covers.
+    """The picture in a few cells, each the mean of the pixels that it covers.
 
     Args:
         x: pixels in [0, 1], [1, 3, S, S].
         side: rows and columns of the result, at most S.
-        grey: whether to keep one channel, the brightness, in place of three.
+        grey: whether to return one channel, the brightness, instead of three.
 
     Returns:
         [C, side, side] with C = 1 or 3.
 
     Raises:
         SpecError: when ``side`` is not between 1 and S.
+
+    >>> import torch
+    >>> from convis_core import convolution
+    >>> x = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).repeat_interleave(2, 0).repeat_interleave(2, 1).expand(1, 3, 4, 4)
+    >>> convolution.shrink(x, 2, grey=True)
+    tensor([[[0., 1.],
+             [1., 0.]]])
     """
     check_whole("The side of the small picture", side, 1, x.shape[-1])
     small: Tensor = functional.interpolate(x, size=(side, side), mode="area")[0]
@@ -38,8 +45,8 @@ def shrink(x: Tensor, side: int, *, grey: bool) -> Tensor:
 def first_filters(model: LoadedModel) -> tuple[Tensor, Tensor]:
     """The filters of the network's first convolution, as they act on pixels in [0, 1].
 
-    The network subtracts a mean and divides by a deviation first. Both can be put into the filter: w (x - m) / s =
-    (w / s) x - w m / s.
+    The network first subtracts a mean m and divides by a standard deviation s. Both can be folded into the filter:
+    w (x - m) / s = (w / s) x - w m / s.
 
     Args:
         model: the network.
@@ -49,6 +56,11 @@ def first_filters(model: LoadedModel) -> tuple[Tensor, Tensor]:
 
     Raises:
         SpecError: when the network does not begin with a convolution over three colours.
+
+    >>> from convis_core import convolution, models
+    >>> weights, biases = convolution.first_filters(models.load("efficientnet_lite0"))
+    >>> weights.shape, biases.shape
+    (torch.Size([32, 3, 3, 3]), torch.Size([32]))
     """
     module = network.trace(model).module
     layers = [module.get_submodule(str(node.target)) for node in module.graph.nodes if node.op == "call_module"]

@@ -1,4 +1,4 @@
-"""One weight, many gradients: how a weight that is used in many places learns from all of them."""
+"""Weight sharing: a weight used at many positions has the sum of their gradients."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from convis_core.results.convolution import SharedWeight
 
 
 def learn(x: Tensor, weights: Tensor, targets: Tensor) -> SharedWeight:
-    """A convolution in one dimension, its loss, and the gradient of every weight, term by term.
+    """A one-dimensional convolution, its loss, and the gradient of every weight, term by term.
 
     y_m = sum_f w_f x_(m + f), L = 1/2 sum_m (y_m - t_m)^2, dL/dw_f = sum_m (y_m - t_m) x_(m + f).
 
@@ -20,12 +20,20 @@ def learn(x: Tensor, weights: Tensor, targets: Tensor) -> SharedWeight:
 
     Raises:
         SpecError: when the sizes do not fit or a number is missing.
+
+    >>> import torch
+    >>> from convis_core import convolution
+    >>> learned = convolution.learn(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 1.0]), torch.tensor([2.0, 5.0]))
+    >>> learned.outputs.tolist(), learned.errors.tolist(), learned.loss
+    ([3.0, 5.0], [1.0, 0.0], 0.5)
+    >>> learned.gradient.tolist()  # the first position alone contributes: 1 * 1 and 1 * 2
+    [1.0, 2.0]
     """
     if not 1 <= len(weights) <= len(x):
         raise SpecError(f"{len(weights)} weights do not fit into {len(x)} inputs.")
-    places = len(x) - len(weights) + 1
-    if len(targets) != places:
-        raise SpecError(f"{len(x)} inputs make {places} outputs with this window, not {len(targets)}.")
+    positions = len(x) - len(weights) + 1
+    if len(targets) != positions:
+        raise SpecError(f"{len(x)} inputs make {positions} outputs with this window; there are {len(targets)} targets.")
     if not (x.isfinite().all() and weights.isfinite().all() and targets.isfinite().all()):
         raise SpecError("A number is missing: fill in every cell.")
     used = x.unfold(0, len(weights), 1).T

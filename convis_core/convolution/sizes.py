@@ -1,4 +1,4 @@
-"""How many windows fit, and how often each pixel is seen."""
+"""How many windows fit along a side, and how many of them cover each pixel."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from convis_core.values import check_whole
 
 
 def output_size(width: int, kernel: int, *, padding: int = 0, stride: int = 1) -> OutputSize:
-    """(W - F + 2P) / S + 1, and what becomes of it when it is not whole.
+    """The size of a convolution's output, (W - F + 2P) / S + 1, and its roundings when it is not whole.
 
     Args:
         width: W, cells of the input along a side.
@@ -19,6 +19,13 @@ def output_size(width: int, kernel: int, *, padding: int = 0, stride: int = 1) -
 
     Raises:
         SpecError: when a number is out of range or the window does not fit.
+
+    >>> from convis_core import convolution
+    >>> convolution.output_size(227, 11, stride=4).floor  # AlexNet's first layer
+    55
+    >>> size = convolution.output_size(10, 3, stride=2)
+    >>> float(size.exact), size.floor, size.ceil, size.unseen
+    (4.5, 4, 5, 1)
     """
     for name, value, least in (
         ("width", width, 1),
@@ -27,16 +34,16 @@ def output_size(width: int, kernel: int, *, padding: int = 0, stride: int = 1) -
         ("padding", padding, 0),
     ):
         check_whole(f"The {name}", value, least, 100_000)
-    room = width - kernel + 2 * padding
-    if room < 0:
+    travel = width - kernel + 2 * padding  # cells by which the window can move
+    if travel < 0:
         raise SpecError(
             f"A window of {kernel} does not fit into {width} cells with {padding} zeros on each side; "
             "make the kernel smaller or the padding larger."
         )
-    floor = room // stride + 1
-    ceil = -(-room // stride) + 1
+    floor = travel // stride + 1
+    ceil = -(-travel // stride) + 1
     if (ceil - 1) * stride >= width + padding:
-        # A window that would begin in the padding behind the input sees nothing and is left out.
+        # A window that would begin in the padding after the input covers no cell of it and is left out.
         ceil -= 1
     same = -(-width // stride)
     zeros = max(0, (same - 1) * stride + kernel - width)
@@ -55,9 +62,9 @@ def output_size(width: int, kernel: int, *, padding: int = 0, stride: int = 1) -
 
 
 def coverage(size: OutputSize) -> Tensor:
-    """How many windows see each pixel of a square picture.
+    """The number of windows that cover each pixel of a square picture.
 
-    Without padding a corner is seen once where the middle is seen F x F times (at stride 1): what lies at the
+    Without padding and at stride 1, one window covers a corner and F x F windows cover a pixel in the middle, so the
     border counts less.
 
     Args:
@@ -65,6 +72,10 @@ def coverage(size: OutputSize) -> Tensor:
 
     Returns:
         int64 [W, W].
+
+    >>> from convis_core import convolution
+    >>> convolution.coverage(convolution.output_size(4, 2)).tolist()
+    [[1, 2, 2, 1], [2, 4, 4, 2], [2, 4, 4, 2], [1, 2, 2, 1]]
     """
     line = torch.zeros(size.width, dtype=torch.int64)
     for start in size.starts:

@@ -1,4 +1,4 @@
-"""A filter slides over a picture: all at once, or one window at a time."""
+"""A filter slides over a picture: all positions at once, or one window at a time."""
 
 import torch
 from torch import Tensor
@@ -10,18 +10,23 @@ from convis_core.values import check_whole
 
 
 def slide(picture: Tensor, filters: Tensor, bias: Tensor | None = None, *, stride: int = 1, padding: int = 0) -> Slide:
-    """What slides over what, checked.
+    """A convolution that is ready to compute: filters and a picture that fit each other, with stride and padding.
 
     Args:
         picture: [C, H, W].
-        filters: [K, C, Fh, Fw]; or [Fh, Fw], one filter that is laid on every channel alike.
-        bias: [K]; zeros without it.
+        filters: [K, C, Fh, Fw]; or [Fh, Fw], one filter that is applied to every channel alike.
+        bias: [K]; zeros by default.
         stride: cells from one window to the next.
         padding: zeros on each side.
 
     Raises:
-        SpecError: when channels do not agree, numbers are missing, or the window is larger than the padded
-        picture.
+        SpecError: when the channels differ, numbers are missing, or the window is larger than the padded picture.
+
+    >>> import torch
+    >>> from convis_core import convolution
+    >>> slide = convolution.slide(torch.zeros(3, 8, 8), torch.ones(3, 3), padding=1)
+    >>> slide.filters.shape, slide.bias.tolist()
+    (torch.Size([1, 3, 3, 3]), [0.0])
     """
     if filters.dim() == 2:
         filters = filters.expand(1, len(picture), *filters.shape)
@@ -47,42 +52,60 @@ def slide(picture: Tensor, filters: Tensor, bias: Tensor | None = None, *, strid
 
 
 def convolve(slide: Slide) -> Tensor:
-    """Every filter at every place: out[k, i, j] = bias_k + sum_{c, u, v} filter[k, c, u, v] x[c, i S + u, j S
-    + v].
+    """Every filter at every position of its window.
 
-    The filter is not flipped: mathematicians call this cross-correlation, networks call it convolution.
+    out[k, i, j] = bias_k + sum_{c, u, v} filter[k, c, u, v] x[c, i S + u, j S + v], where x is padded. The filter is
+    not flipped: in mathematics this is a cross-correlation, in deep learning it is called convolution.
 
     Args:
         slide: from ``slide``.
 
     Returns:
         [K, H', W'] with H' = floor((H - F + 2P) / S) + 1.
+
+    >>> from convis_core import convolution
+    >>> picture = convolution.get_grid("vertical").picture()  # three columns of 10, then three of 0
+    >>> slide = convolution.slide(picture, convolution.get_kernel("vertical_edge").filter())
+    >>> convolution.convolve(slide)[0, 0].tolist()
+    [0.0, 30.0, 30.0, 0.0]
     """
     windows = _windows(slide)
     return torch.einsum("cijuv,kcuv->kij", windows, slide.filters) + slide.bias[:, None, None]
 
 
 def step_count(slide: Slide) -> int:
-    """Filters times places: how many windows are looked at until the output is full."""
+    """The number of steps that fill the output: filters times positions of the window.
+
+    >>> from convis_core import convolution
+    >>> convolution.step_count(convolution.volume())  # 2 filters, 3 x 3 positions
+    18
+    """
     return len(slide.filters) * _windows(slide)[0, :, :, 0, 0].numel()
 
 
 def step(slide: Slide, index: int) -> Step:
-    """One window of the many: filter after filter, row after row, from left to right.
+    """One window and its sum; steps go filter by filter, row by row, from left to right.
 
     Args:
         slide: from ``slide``.
-        index: which step, from 0.
+        index: number of the step, from 0.
 
     Raises:
         SpecError: when there is no such step.
+
+    >>> from convis_core import convolution
+    >>> picture = convolution.get_grid("vertical").picture()
+    >>> slide = convolution.slide(picture, convolution.get_kernel("vertical_edge").filter())
+    >>> step = convolution.step(slide, 1)
+    >>> step.row, step.column, step.window[0, 0].tolist(), step.value
+    (0, 1, [10.0, 10.0, 0.0], 30.0)
     """
     windows = _windows(slide)
     rows, columns = windows.shape[1:3]
     steps = len(slide.filters) * rows * columns
     check_whole("The step", index, 0, steps - 1)
-    number, place = divmod(index, rows * columns)
-    row, column = divmod(place, columns)
+    number, position = divmod(index, rows * columns)
+    row, column = divmod(position, columns)
     window, weights, bias = windows[:, row, column], slide.filters[number], slide.bias[number]
     return Step(
         index=index,

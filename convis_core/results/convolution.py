@@ -20,13 +20,13 @@ class Kernel:
         id: its short name.
         label: how people call it.
         weights: its numbers, row by row.
-        says: what it answers to, in one sentence.
+        description: what it responds to, in one sentence.
     """
 
     id: str
     label: str
     weights: Rows
-    says: str
+    description: str
 
     def filter(self) -> Tensor:
         """The weights, float32 [Fh, Fw]."""

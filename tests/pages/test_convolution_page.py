@@ -92,7 +92,7 @@ def test_the_numbers_of_a_filter_are_changed(open_page):
     assert "50 + 0 − 10 + 10 + 0 − 10 + 10 + 0 − 10 = 40" in sentences(app)
     assert "**Vertical edge, edited.**" in sentences(app)
     app.text_input(key="convolution_slide_numbers_vertical_edge").set_value("5 0 / 1").run()
-    assert "all must have as many" in app.error[0].value and "= 0" in sentences(app)
+    assert "Every row needs the same count" in app.error[0].value and "= 0" in sentences(app)
 
 
 def test_two_filters_fill_two_outputs(open_page):

@@ -1,4 +1,4 @@
-"""The laboratory's arithmetic against torch's, and against numbers counted by hand."""
+"""The arithmetic of the convolution page against torch, and against numbers worked out by hand."""
 
 import math
 
@@ -31,7 +31,7 @@ def noise(seed: int, *shape: int) -> Tensor:
     st.integers(1, 4),
     st.integers(0, 3),
 )
-def test_convolve_is_torchs(
+def test_convolve_equals_torch(
     seed: int, channels: int, filters: int, size: tuple[int, int], kernel: tuple[int, int], stride: int, padding: int
 ) -> None:
     assume(all(f <= w + 2 * padding for f, w in zip(kernel, size, strict=True)))
@@ -53,14 +53,14 @@ def test_convolve_is_torchs(
 def test_the_vertical_edge_by_hand() -> None:
     kernel = convolution.get_kernel("vertical_edge").filter()
     slide = convolution.slide(convolution.get_grid("vertical").picture(), kernel)
-    # 3 * 10 - 3 * 0 where the window has bright cells on its left and dark ones on its right, else nothing.
+    # 3 * 10 - 3 * 0 where the window has bright cells on its left and dark ones on its right, else 0.
     assert convolution.convolve(slide)[0].tolist() == [[0.0, 30.0, 30.0, 0.0]] * 4
     step = convolution.step(slide, 1)
     assert step.window[0].tolist() == [[10.0, 10.0, 0.0]] * 3
     assert step.products[0].tolist() == [[10.0, 0.0, 0.0]] * 3
     assert (step.value, step.steps) == (30.0, 16)
-    lying = convolution.slide(convolution.get_grid("horizontal").picture(), kernel)
-    assert convolution.convolve(lying).abs().max() == 0
+    horizontal = convolution.slide(convolution.get_grid("horizontal").picture(), kernel)
+    assert convolution.convolve(horizontal).abs().max() == 0
 
 
 def test_two_filters_over_three_channels() -> None:
@@ -74,28 +74,28 @@ def test_two_filters_over_three_channels() -> None:
     assert not torch.equal(convolution.volume(4).picture, slide.picture)
 
 
-def test_every_named_kernel() -> None:
-    even = torch.full((1, 9, 9), 0.7)
-    answers = {}
+def test_every_named_kernel_on_constant_brightness() -> None:
+    constant = torch.full((1, 9, 9), 0.7)
+    responses = {}
     for kernel in convolution.KERNELS:
         weights = kernel.filter()
         assert weights.shape[0] == weights.shape[1] and weights.shape[0] in (3, 5, 7)
-        answers[kernel.id] = float(convolution.convolve(convolution.slide(even, weights))[0, 0, 0])
-    # On even ground an edge detector is silent, and a blur or a sharpening gives back the brightness.
+        responses[kernel.id] = float(convolution.convolve(convolution.slide(constant, weights))[0, 0, 0])
+    # An edge detector is silent there, and a blur or a sharpening returns the brightness.
     for silent in ("vertical_edge", "horizontal_edge", "sobel", "laplacian", "gabor"):
-        assert answers[silent] == pytest.approx(0, abs=1e-6)
-    for faithful in ("blur", "gaussian", "sharpen", "emboss", "identity"):
-        assert answers[faithful] == pytest.approx(0.7, abs=1e-5)
+        assert responses[silent] == pytest.approx(0, abs=1e-6)
+    for unchanged in ("blur", "gaussian", "sharpen", "emboss", "identity"):
+        assert responses[unchanged] == pytest.approx(0.7, abs=1e-5)
 
 
-def test_gabor_turns() -> None:
-    upright, lying = convolution.gabor(7), convolution.gabor(7, angle=math.pi / 2)
-    torch.testing.assert_close(upright.T, lying)
-    assert float(upright.sum()) == pytest.approx(0, abs=1e-5)
+def test_a_gabor_filter_turned_by_a_right_angle_is_its_transpose() -> None:
+    vertical, horizontal = convolution.gabor(7), convolution.gabor(7, angle=math.pi / 2)
+    torch.testing.assert_close(vertical.T, horizontal)
+    assert float(vertical.sum()) == pytest.approx(0, abs=1e-5)
 
 
-def fits(width: int, kernel: int, padding: int, stride: int, ceil: bool) -> int | None:
-    """What torch's own layer makes of it, None where torch refuses."""
+def pooled_size(width: int, kernel: int, padding: int, stride: int, ceil: bool) -> int | None:
+    """The size of the output of torch's own layer; None where torch refuses the padding."""
     if 2 * padding > kernel:
         return None
     layer = nn.MaxPool1d(kernel, stride, padding, ceil_mode=ceil)
@@ -105,15 +105,15 @@ def fits(width: int, kernel: int, padding: int, stride: int, ceil: bool) -> int 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @settings(max_examples=150, deadline=None)
 @given(st.integers(1, 20), st.integers(1, 7), st.integers(0, 4), st.integers(1, 6))
-def test_output_size_is_torchs(width: int, kernel: int, padding: int, stride: int) -> None:
+def test_output_size_equals_torch(width: int, kernel: int, padding: int, stride: int) -> None:
     assume(kernel <= width + 2 * padding)
     size = convolution.output_size(width, kernel, padding=padding, stride=stride)
-    made = functional.conv1d(torch.zeros(1, 1, width), torch.zeros(1, 1, kernel), stride=stride, padding=padding)
-    assert size.floor == made.shape[2] == len(size.starts)
+    output = functional.conv1d(torch.zeros(1, 1, width), torch.zeros(1, 1, kernel), stride=stride, padding=padding)
+    assert size.floor == output.shape[2] == len(size.starts)
     assert size.divides == ((width - kernel + 2 * padding) % stride == 0)
     assert size.exact == size.floor if size.divides else size.floor < size.exact < size.floor + 1
     for ceil, ours in ((False, size.floor), (True, size.ceil)):
-        theirs = fits(width, kernel, padding, stride, ceil)
+        theirs = pooled_size(width, kernel, padding, stride, ceil)
         if theirs is not None:
             assert ours == theirs
     if stride == 1:
@@ -144,22 +144,22 @@ def test_coverage_is_the_gradient_of_the_sum_of_windows(width: int, kernel: int,
 
 
 def test_coverage_of_corners() -> None:
-    bare = convolution.coverage(convolution.output_size(6, 3))
-    assert (bare[0, 0].item(), bare[2, 2].item()) == (1, 9)
+    unpadded = convolution.coverage(convolution.output_size(6, 3))
+    assert (unpadded[0, 0].item(), unpadded[2, 2].item()) == (1, 9)
     padded = convolution.coverage(convolution.output_size(6, 3, padding=1))
     assert (padded[0, 0].item(), padded[2, 2].item()) == (4, 9)
 
 
 @settings(max_examples=60, deadline=None)
 @given(SEEDS, st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.integers(1, 4), st.integers(1, 4))
-def test_pooling_is_torchs(seed: int, channels: int, height: int, width: int, window: int, stride: int) -> None:
+def test_pooling_equals_torch(seed: int, channels: int, height: int, width: int, window: int, stride: int) -> None:
     assume(window <= min(height, width))
     values = noise(seed, channels, height, width)
     largest = convolution.pool(values, window=window, stride=stride, kind="max")
-    theirs, places = functional.max_pool2d(values[None], window, stride, return_indices=True)
+    theirs, indices = functional.max_pool2d(values[None], window, stride, return_indices=True)
     assert torch.equal(largest.values, theirs[0])
     assert largest.winners is not None
-    assert torch.equal(largest.winners[..., 0] * width + largest.winners[..., 1], places[0])
+    assert torch.equal(largest.winners[..., 0] * width + largest.winners[..., 1], indices[0])
     mean = convolution.pool(values, window=window, stride=stride, kind="average")
     torch.testing.assert_close(mean.values, functional.avg_pool2d(values[None], window, stride)[0])
     assert mean.winners is None
@@ -168,23 +168,23 @@ def test_pooling_is_torchs(seed: int, channels: int, height: int, width: int, wi
 @pytest.mark.parametrize(
     ("corner", "cell"), [("top left", (2, 2)), ("top right", (2, 5)), ("bottom left", (5, 2)), ("bottom right", (5, 5))]
 )
-def test_only_the_corner_passes(corner: str, cell: tuple[int, int]) -> None:
+def test_only_the_corner_exceeds_the_threshold(corner: str, cell: tuple[int, int]) -> None:
     square = convolution.get_grid("square").picture()[0]
-    found = convolution.find_corners(square, corner)  # type: ignore[arg-type]
+    maps = convolution.find_corners(square, corner)  # type: ignore[arg-type]
     # Output cell (i, j) is centred on pixel (i + 1, j + 1); the square's corner pixels are 2 and 5.
-    fired = [(row + 1, column + 1) for row, column in found.corners.nonzero().tolist()]
-    assert fired == [cell]
-    assert found.threshold == 30
-    assert found.corners.max() == 10
-    assert found.vertical.max() == found.horizontal.max() == 30
+    detected = [(row + 1, column + 1) for row, column in maps.corners.nonzero().tolist()]
+    assert detected == [cell]
+    assert maps.threshold == 30
+    assert maps.corners.max() == 10
+    assert maps.vertical.max() == maps.horizontal.max() == 30
 
 
-def test_a_corner_is_a_second_convolution() -> None:
+def test_the_corner_map_is_a_second_convolution() -> None:
     picture = noise(5, 12, 12)
-    found = convolution.find_corners(picture, "bottom right", share=0.6)
-    edges = torch.stack([found.vertical, found.horizontal])
-    second = functional.conv2d(edges[None], torch.ones(1, 2, 1, 1), torch.tensor([-found.threshold]))[0, 0]
-    torch.testing.assert_close(found.corners, second.relu())
+    maps = convolution.find_corners(picture, "bottom right", share=0.6)
+    edges = torch.stack([maps.vertical, maps.horizontal])
+    second = functional.conv2d(edges[None], torch.ones(1, 2, 1, 1), torch.tensor([-maps.threshold]))[0, 0]
+    torch.testing.assert_close(maps.corners, second.relu())
 
 
 def test_growth_by_hand_and_in_a_real_network() -> None:
@@ -224,11 +224,11 @@ def test_the_terms_of_a_shared_weight_add_up_to_autograds_gradient(seed: int, ta
     torch.testing.assert_close(ours.outputs, outputs.detach(), rtol=1e-4, atol=1e-5)
     assert ours.loss == pytest.approx(loss.item(), rel=1e-4, abs=1e-6)
     assert ours.terms.shape == (taps, more + 1)
-    # Term by term: were each place a weight of its own, its gradient would be the term.
+    # Term by term: if each position had a weight of its own, its gradient would be the term.
     for tap in range(taps):
-        for place in range(more + 1):
-            assert ours.terms[tap, place].item() == pytest.approx(
-                float(ours.errors[place] * x[place + tap]), rel=1e-4, abs=1e-6
+        for position in range(more + 1):
+            assert ours.terms[tap, position].item() == pytest.approx(
+                float(ours.errors[position] * x[position + tap]), rel=1e-4, abs=1e-6
             )
 
 
@@ -293,7 +293,7 @@ PICTURE, FILTER = torch.zeros(2, 5, 5), torch.zeros(1, 2, 3, 3)
         lambda: convolution.read_line(""),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_refused_in_words(ask: object) -> None:
+def test_impossible_requests_are_refused_in_a_sentence(ask: object) -> None:
     with pytest.raises(SpecError) as refused:
         ask()  # type: ignore[operator]
     assert str(refused.value).endswith(".")
@@ -309,13 +309,13 @@ def test_first_filters_on_pixels_are_the_networks_first_convolution(model_id: st
     stride = model.module.get_submodule(name).stride[0]
     before = {"alexnet": 2, "efficientnet_lite0": 0}[model_id]
     ours = convolution.convolve(convolution.slide(x[0], filters, bias, stride=1))
-    # Away from the border, where the network pads with the mean and not with black.
+    # Away from the border, since the network pads with the mean colour and not with black.
     for cell in (5, 20, 40):
-        place = cell * stride - before
-        torch.testing.assert_close(ours[:, place, place], theirs[:, cell, cell], rtol=1e-4, atol=1e-4)
+        position = cell * stride - before
+        torch.testing.assert_close(ours[:, position, position], theirs[:, cell, cell], rtol=1e-4, atol=1e-4)
 
 
-def test_shrink_takes_means() -> None:
+def test_every_cell_of_a_small_picture_is_a_mean() -> None:
     x = torch.rand(1, 3, 8, 8)
     small = convolution.shrink(x, 4, grey=False)
     torch.testing.assert_close(small[:, 0, 0], x[0, :, :2, :2].mean(dim=(1, 2)))
@@ -335,7 +335,7 @@ def test_layers_are_read_from_text() -> None:
             convolution.parse(text)
 
 
-def test_numbers_are_read_as_they_are_written() -> None:
+def test_a_kernel_can_be_read_from_what_is_written() -> None:
     assert convolution.read_rows("1 0 -1/2,0,-2 / 1e0 0.5 -.25") == ((1, 0, -1), (2, 0, -2), (1, 0.5, -0.25))
     for kernel in convolution.KERNELS:
         again = torch.tensor(convolution.read_rows(convolution.write_rows(kernel.weights)))

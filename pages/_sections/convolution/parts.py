@@ -69,8 +69,8 @@ def choose_filter(context: Context, prefix: str, place: DeltaGenerator, beside: 
     with beside:
         rows = _edited(kernel, prefix)
     changed = convolution.write_rows(rows) != convolution.write_rows(kernel.weights)
-    edited = Kernel(kernel.id, f"{label}, edited" if changed else label, rows, kernel.says)
-    says = "Numbers of your own." if changed or label in _OWN else kernel.says
+    edited = Kernel(kernel.id, f"{label}, edited" if changed else label, rows, kernel.description)
+    says = "Numbers of your own." if changed or label in _OWN else kernel.description
     return Chosen(edited.label, says, edited.filter(), None, rows)
 
 
