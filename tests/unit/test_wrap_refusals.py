@@ -204,7 +204,7 @@ ARGUMENTS: list[tuple[str, Any]] = [
             b"ab",
             2,
             None,
-            {"a", "b"},
+            frozenset({"a"}),
             {"a": 1, "b": 2},
             (1, 2),
             ("a", ""),
