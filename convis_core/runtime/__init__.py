@@ -1,1 +1,1 @@
-"""Threads and memory: lanes that compute, a board that shares them out. It knows no network."""
+"""Threads and memory: lanes that compute, and a board that schedules jobs on them. It knows no network."""

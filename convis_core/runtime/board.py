@@ -1,4 +1,4 @@
-"""The job board: many people's long computations on few cores, shared, in turn, bounded and cancellable.
+"""The job board: long computations of many people on few cores, shared, in turn, bounded and cancellable.
 
 A computation is an iterator of frames, each a complete result that can be drawn; the last is the final one::
 
@@ -6,25 +6,25 @@ A computation is an iterator of frames, each a complete result that can be drawn
     job.wait()
     job.frame
 
-**Where the arithmetic runs.** A few driver threads take turns for the jobs and compute nothing: each sends
+**Where the arithmetic runs.** A few driver threads serve the jobs in turn and compute nothing: each sends
 `next(frames)` to a lane as a step (convis_core/runtime/lanes.py), and `frames.close()` too. So a generator may
-compute directly, or hand chunks to `lanes.map`, which then uses every lane; either way there are never more
-computing threads than lanes, and no algorithm needs to know of the board. A frame may be computed on another
-thread than the one before it: a generator holds no lock, hook or grad mode across a `yield`. A frame that
-computes directly keeps its lane, and a person's `lanes.run` waits for it: half a second is long enough.
+compute directly, or pass chunks to `lanes.map`, which then uses every lane; either way there are never more
+computing threads than lanes, and no algorithm needs to know of the board. Consecutive frames may be computed on
+different threads: a generator holds no lock, hook or grad mode across a `yield`. A frame that computes directly
+occupies its lane, and a short `lanes.run` waits for it, so a frame should take half a second at most.
 
-**Turns.** The queue goes round: a job gives one frame and goes to the end, so a newcomer waits for one frame
-of each job before it and for no whole job. A frame whose `done` has reached its `total` is followed by the
-end in the same turn.
+**Turns.** The queue is a round robin: a job computes one frame and goes to the end, so a new job waits for one
+frame of each job before it and never for a whole job. A frame whose `done` has reached its `total` is followed by
+the end in the same turn.
 
-**How many.** The number of waiting jobs is not bounded: a session wants one job a slot (`Board.request`), so
-thirty sessions want a few dozen, and a job that waits for its first turn is a closure. But a suspended
-generator keeps its tensors, so no more than MAX_STARTED are begun and not ended; the others begin in the
-order in which they came. Thirty people with one job each are within it.
+**How many.** The number of waiting jobs is not bounded: a session has one job per slot (`Board.request`), so thirty
+sessions have a few dozen, and a job that waits for its first turn is only a closure. But a suspended generator
+holds its tensors, so no more than MAX_STARTED jobs are running at once; the others start in the order in which they
+were submitted. Thirty people with one job each are within this limit.
 
 **Reading a job.** Its last frame is published before its end: a page that reads `done` first and then `frame`
-misses no frame. A page keeps the Job it was given and asks the board again only when it wants something else,
-or the same anew: a cancelled or failed job that is asked for again starts again.
+misses no frame. A page holds the Job it was given and turns to the board again only when it wants something else,
+or the same again: a cancelled or failed job that is requested again starts again.
 """
 
 from __future__ import annotations
@@ -48,23 +48,31 @@ from convis_core.runtime.lru import Lru, result_bytes
 __all__ = ["MAX_STARTED", "Board", "Job", "JobState", "shared_board"]
 
 MAX_STARTED = 32
-_JOB_BYTES = 2048  # what a finished job takes beside its result, so that many tiny results are bounded too
+_JOB_BYTES = 2048  # memory of a finished job besides its result, so that many tiny results are bounded too
 
 F = TypeVar("F")
 _log = logging.getLogger(__name__)
 
 
 class Board:
-    """Runs jobs in turn on the lanes and keeps finished results; see the module's text.
+    """Runs jobs in turn on the lanes and keeps finished results; see the module's docstring.
 
     Args:
-        max_result_bytes: memory for finished results; the least recently used go first.
+        max_result_bytes: memory for finished results; the least recently used are dropped first.
         patience: seconds without a poll after which a watcher counts as gone.
         clock: seconds, for watchers and times.
         pool: the lanes to compute on; None for those of the process.
 
     Raises:
-        SpecError: CONVIS_LANES is not a whole number of at least 1.
+        SpecError: when CONVIS_LANES is not a whole number of at least 1.
+
+    >>> board = Board()
+    >>> job = board.submit("squares", lambda: (n * n for n in (1, 2, 3)))
+    >>> job.wait(), job.state.value, job.frame
+    (True, 'done', 9)
+    >>> board.submit("squares", lambda: iter([])) is job
+    True
+    >>> board.close()
     """
 
     def __init__(
@@ -78,10 +86,10 @@ class Board:
         self._patience = patience
         self._clock = clock
         self._pool = lanes.shared() if pool is None else pool
-        self._lock = threading.RLock()  # the only one: a job's state and its place here change together
+        self._lock = threading.RLock()  # the only one: a job's state and its position here change together
         self._work = threading.Condition(self._lock)
         self._live: dict[Hashable, Job[Any]] = {}  # what a submit of the same key joins
-        self._queue: deque[Job[Any]] = deque()  # those that wait for a turn
+        self._queue: deque[Job[Any]] = deque()  # jobs that wait for a turn
         self._in_turn: set[Job[Any]] = set()
         self._begun = 0
         self._slots: dict[tuple[Hashable, Hashable], Job[Any]] = {}
@@ -90,15 +98,15 @@ class Board:
         self._closed = False
 
     def submit(self, key: Hashable, make_frames: Callable[[], Iterator[F]], watcher: Hashable = None) -> Job[F]:
-        """The job of this key: one that is on the way or whose result is still here, else a new one.
+        """The job of this key: one that is pending or whose result is still stored, else a new one.
 
         Args:
             key: everything that the result depends on.
             make_frames: called on a lane; returns the iterator of frames.
-            watcher: who wants it and will `touch` it; None for one who stays, whose job runs to its end.
+            watcher: who wants it and will `touch` it; None for a permanent watcher, whose job runs to its end.
 
         Raises:
-            ConvisError: the board is closed.
+            ConvisError: when the board is closed.
         """
         with self._lock:
             if self._closed:
@@ -115,10 +123,16 @@ class Board:
     def request(
         self, watcher: Hashable, slot: Hashable, key: Hashable, make_frames: Callable[[], Iterator[F]]
     ) -> Job[F]:
-        """Submits for a watcher's slot (such as a page's panel), letting go of what that slot held before.
+        """Submits for a watcher's slot (such as a page's panel), and releases the job that the slot held before.
+
+        Args:
+            watcher: who wants the job, such as a session's id.
+            slot: what it is wanted for; a slot holds one job at a time.
+            key: as for ``submit``.
+            make_frames: as for ``submit``.
 
         Raises:
-            ConvisError: the board is closed.
+            ConvisError: when the board is closed.
         """
         with self._lock:
             before = self._slots.get((watcher, slot))
@@ -133,7 +147,7 @@ class Board:
         return job
 
     def close(self, timeout: float = 5.0) -> None:
-        """Cancels every job, forgets the results, and gives frames on the way `timeout` seconds to end."""
+        """Cancels every job, drops the results, and allows frames being computed `timeout` seconds to end."""
         with self._lock:
             self._closed = True
             for job in [*self._queue, *self._in_turn]:
@@ -158,9 +172,9 @@ class Board:
         while (job := self._take()) is not None:
             try:
                 self._pool.step(partial(self._turn, job))
-            except BaseException as error:  # noqa: BLE001 - an exit in a generator, closed lanes: this job alone ends
+            except BaseException as error:  # noqa: BLE001 - an exit in a generator, closed lanes: only this job ends
                 self._end(job, JobState.FAILED, error)
-            job = None  # an idle driver keeps nobody's result alive
+            job = None  # so that an idle driver does not keep a result alive
 
     def _take(self) -> Job[Any] | None:
         """Waits for the next job that may take a turn; None when the board is closed and has none left."""
@@ -196,7 +210,7 @@ class Board:
         self._end(job, state, error)
 
     def _stop_if_unwanted(self, job: Job[Any]) -> bool:
-        """Stops a job that nobody watches, for good; whether it is stopped."""
+        """Stops a job that nobody watches, for good; returns whether it is stopped."""
         with self._lock:
             if not (job.done or job._stopped or job._present()):
                 job._stopped = True
@@ -205,7 +219,7 @@ class Board:
                     self._queue.remove(job)
                     if job.state is JobState.QUEUED:
                         self._end(job, JobState.CANCELLED, None)
-                    else:  # to close it takes no time and frees its memory
+                    else:  # closing it takes no time and frees its memory
                         self._queue.appendleft(job)
             return job._stopped
 
@@ -229,7 +243,7 @@ class Board:
                 self._begun -= 1
             self._in_turn.discard(job)
             self._leave(job)
-            self._slots = {place: held for place, held in self._slots.items() if held is not job}
+            self._slots = {slot: held for slot, held in self._slots.items() if held is not job}
             job._end(state, error)
             if state is JobState.DONE and not self._closed:
                 self._results.add(job.key, job, size)
@@ -238,16 +252,16 @@ class Board:
         with self._lock:
             if job.done:
                 return None
-            place = 1
+            position = 1
             for other in self._queue:
                 if other is job:
-                    return place
-                place += bool(other._present())
+                    return position
+                position += bool(other._present())
             return 0
 
 
 def _free_frames(error: BaseException) -> None:
-    """Keeps the lines of the tracebacks and not the tensors, which would live while the error is shown."""
+    """Keeps the lines of the tracebacks and frees the tensors, which would otherwise live while the error is shown."""
     seen: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in seen:
@@ -261,10 +275,13 @@ _shared_lock = threading.Lock()
 
 
 def shared_board() -> Board:
-    """The board of this process, made at the first call.
+    """The board of this process, created at the first call.
 
     Raises:
-        SpecError: CONVIS_LANES is not a whole number of at least 1.
+        SpecError: when CONVIS_LANES is not a whole number of at least 1.
+
+    >>> shared_board() is shared_board()
+    True
     """
     global _shared
     with _shared_lock:
@@ -280,7 +297,7 @@ def _forget_in_child() -> None:
 
 
 def _close_at_exit() -> None:
-    # Registered after the lanes' own, so it runs before: jobs are closed while there are lanes to do it on.
+    # Registered after the lanes' own handler, so it runs before it: closing jobs needs the lanes.
     if _shared is not None:
         _shared.close()
 

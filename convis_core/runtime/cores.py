@@ -14,7 +14,10 @@ def lane_count() -> int:
     """The number of lanes: CONVIS_LANES where it is set, else the usable cores.
 
     Raises:
-        SpecError: CONVIS_LANES is set to something other than a whole number of at least 1.
+        SpecError: when CONVIS_LANES is set to something other than a whole number of at least 1.
+
+    >>> lane_count() >= 1
+    True
     """
     asked = os.environ.get("CONVIS_LANES", "").strip()
     if not asked:
@@ -25,7 +28,11 @@ def lane_count() -> int:
 
 
 def usable_cores() -> int:
-    """The process's affinity, limited by its container's quota."""
+    """The number of cores in the process's affinity, limited by its container's quota.
+
+    >>> 1 <= usable_cores() <= (os.cpu_count() or 1)
+    True
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = cpu_quota(Path("/sys/fs/cgroup"))
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
@@ -38,11 +45,17 @@ def cpu_quota(cgroup: Path) -> float | None:
 
     Args:
         cgroup: where the control groups are mounted, version 1 or 2.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "cpu.max").write_text("150000 100000")
+    ...     cpu_quota(Path(folder))
+    1.5
     """
     version_2 = ("cpu.max",)
     version_1 = ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")
     for names in (version_2, version_1):
-        # Without a limit there is no such file, or the word "max" in it, or a quota of -1.
+        # Without a limit the file is missing, contains the word "max", or gives a quota of -1.
         with contextlib.suppress(OSError, ValueError):
             words = " ".join((cgroup / name).read_text() for name in names).split()
             quota, period = (int(word) for word in words)

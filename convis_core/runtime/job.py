@@ -1,6 +1,6 @@
-"""One job of the board: its frames, its progress and who watches it. `convis_core.runtime.board` is the door to it.
+"""One job of the board: its frames, its progress and its watchers; jobs are made by `convis_core.runtime.board`.
 
-Job and Board are two halves of one mechanism and share one lock: what begins with an underscore here is for
+Job and Board are two halves of one mechanism and share one lock: names with a leading underscore here are for
 the board, and `Owner` is what a job needs of the board.
 """
 
@@ -18,11 +18,11 @@ from convis_core.runtime import lanes
 
 F = TypeVar("F")
 
-_RECENT_FRAMES = 8  # the rate of progress is measured over these: the load changes with every newcomer
+_RECENT_FRAMES = 8  # the rate of progress is measured over these: the load changes with every new job
 
 
 class JobState(Enum):
-    """Where a job stands: waiting for its first turn, begun, or ended in one of three ways."""
+    """The state of a job: waiting for its first turn, running, or ended in one of three ways."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -44,7 +44,7 @@ class Owner(Protocol):
 
 
 class Job(Generic[F]):
-    """One computation on a board, as all who watch it see it; made by `Board.submit`, safe on any thread."""
+    """One computation on a board, shared by all its watchers; made by `Board.submit`, safe on any thread."""
 
     def __init__(self, board: Owner, key: Hashable, make_frames: Callable[[], Iterator[F]]) -> None:
         self.key = key
@@ -53,7 +53,7 @@ class Job(Generic[F]):
         self._make_frames: Callable[[], Iterator[F]] | None = make_frames
         self._frames: Iterator[F] | None = None  # touched only by the thread whose turn it is
         self._state = JobState.QUEUED
-        self._stopped = False  # its next turn closes it, whoever may ask for it now
+        self._stopped = False  # its next turn closes it, even if somebody requests it now
         self._frame: F | None = None
         self._has_frame = False
         self._error: BaseException | None = None
@@ -65,12 +65,12 @@ class Job(Generic[F]):
 
     @property
     def state(self) -> JobState:
-        """Where it stands."""
+        """Its present state."""
         return self._state
 
     @property
     def frame(self) -> F | None:
-        """The latest frame, None before the first; it stays however the job ends."""
+        """The latest frame, None before the first; it remains however the job ends."""
         return self._frame
 
     @property
@@ -95,7 +95,7 @@ class Job(Generic[F]):
 
     @property
     def position(self) -> int | None:
-        """Place in the queue: 0 = being computed now, 1 = next, ...; None when it has ended."""
+        """Position in the queue: 0 = being computed now, 1 = next, ...; None when it has ended."""
         return self._board._position(self)
 
     @property
@@ -127,20 +127,20 @@ class Job(Generic[F]):
                 self._watchers[watcher] = math.inf if watcher is None else self._board._clock()
 
     def touch(self, watcher: Hashable) -> None:
-        """Says, at each poll, that this watcher is still there; does nothing for one that has let go."""
+        """Renews a watcher at each poll; does nothing for one that has been released."""
         with self._board._lock:
             if watcher in self._watchers:
                 self.watch(watcher)
 
     def release(self, watcher: Hashable = None) -> None:
-        """Lets go: the job goes on for its other watchers; without any it is closed at its next frame."""
+        """Removes a watcher: the job continues for the others; without any it is closed at its next frame."""
         with self._board._lock:
             self._watchers.pop(watcher, None)
-            if self._state is JobState.QUEUED:  # nothing to close, so it need not wait for a turn
+            if self._state is JobState.QUEUED:  # there is nothing to close, so it need not wait for a turn
                 self._board._stop_if_unwanted(self)
 
     def cancel(self, watcher: Hashable = None) -> None:
-        """Lets go; without other watchers the job is over at once, and the same key would begin anew."""
+        """Removes a watcher; without others the job ends at once, and the same key would start again."""
         with self._board._lock:
             self._watchers.pop(watcher, None)
             self._board._stop_if_unwanted(self)
@@ -154,24 +154,24 @@ class Job(Generic[F]):
         self._recent.append((self._board._clock(), 0.0))
 
     def _advance(self) -> tuple[JobState, BaseException | None] | None:
-        """Computes one frame, in the caller's thread; how the job ends, None when it goes on."""
+        """Computes one frame in the caller's thread; returns how the job ends, None when it continues."""
         try:
             with lanes.known_grad_mode():
                 if self._frames is None:
                     self._frames = self._start_frames()
                 self._publish(next(self._frames))
-                if self._progress == 1.0:  # said to be the last: its end need not wait a round
+                if self._progress == 1.0:  # declared the last: the end need not wait for another turn
                     self._publish(next(self._frames))
         except StopIteration:
             if self._has_frame:
                 return JobState.DONE, None
             return JobState.FAILED, ConvisError("The computation ended without a result.")
-        except Exception as error:  # noqa: BLE001 - whatever it is, its watchers see it and the board lives on
+        except Exception as error:  # noqa: BLE001 - whatever it is, the watchers see it and the board continues
             return JobState.FAILED, error
         return None
 
     def _start_frames(self) -> Iterator[F]:
-        # Let go of it: a result need not keep alive the network and picture that it came from.
+        # Drop the closure: a result need not keep alive the network and picture that it came from.
         make_frames, self._make_frames = self._make_frames, None
         if make_frames is None:
             raise RuntimeError("A job that has ended was given a turn.")
@@ -186,7 +186,7 @@ class Job(Generic[F]):
             self._frame, self._has_frame = frame, True
 
     def _close_frames(self) -> Exception | None:
-        """Closes the iterator, once; what its `finally` blocks raised."""
+        """Closes the iterator, once; returns what its `finally` blocks raised."""
         close = getattr(self._frames, "close", None)
         self._make_frames = self._frames = None
         if close is not None:
@@ -201,5 +201,5 @@ class Job(Generic[F]):
         self._ended = self._board._clock()
         self._error = error
         self._watchers.clear()
-        self._state = state  # last: who sees the end sees all the rest
+        self._state = state  # last, so that a reader who sees the end sees all the rest
         self._changed.notify_all()

@@ -1,7 +1,7 @@
 """Lanes: the threads that do the arithmetic, as many as there are usable cores, each with one torch thread.
 
 Two torch threads that share one picture wait for each other at every layer; two lanes that work on different
-chunks never do. So a long computation cuts its work into independent chunks and hands them to `map`::
+chunks never do. So a long computation divides its work into independent chunks and passes them to `map`::
 
     with contextlib.closing(lanes.map(score_windows, batches)) as scores:
         for score in scores:  # in the order of the batches
@@ -9,22 +9,22 @@ chunks never do. So a long computation cuts its work into independent chunks and
 
 A page's short request, such as one gradient, goes through `run` and overtakes the chunks that wait. The job
 board sends each frame of a job through `Lanes.step`. All arithmetic thus happens on the lanes, and there are
-never more computing threads than cores, whoever asks:
+never more computing threads than cores, whatever the callers do:
 
 - `run` and `map` called within a call or a chunk work inline, on the lane they are on.
-- `map` called within a step spreads over all lanes, and the step's own lane does calls and chunks while it
-  waits. Only a step ever waits on a lane, and only for a chunk that another lane is computing; chunks wait
-  for nobody, so there is no circle in which to wait.
+- `map` called within a step spreads over all lanes, and the step's own lane works on calls and chunks while it
+  waits. Only a step ever waits on a lane, and only for a chunk that another lane is computing; chunks never
+  wait, so there can be no deadlock.
 
-**Fairness.** Chunks and steps leave in the order in which they came, and a `map` has only two chunks a lane
-on the way, so a newcomer waits for a handful of chunks of each computation before it and never for the whole
+**Fairness.** Chunks and steps are served in the order in which they were submitted, and a `map` submits only two
+chunks per lane ahead, so a new task waits for a few chunks of each computation before it and never for the whole
 of one. At most eight calls in a row overtake a waiting chunk or step.
 
-**Memory.** What the tasks have freed goes back to the system after a few seconds without any. A program that computes
-for long calls `memory.keep_freed` once, so that until then it serves the next tasks.
+**Memory.** Memory that the tasks have freed returns to the system after a few seconds without a task. A program that
+computes for long calls `memory.keep_freed` once, so that until then it serves the next tasks.
 
 **Grad mode.** Every task starts with gradients enabled and outside inference mode, whatever its caller or the
-task before it had set, and leaves its thread as it found it. A function that wants no gradients says so.
+previous task had set, and restores its thread's state afterwards. A function that wants no gradients disables them.
 
 The number of lanes is what the process may use (its affinity and its container's quota); the environment
 variable CONVIS_LANES overrides it.
@@ -55,13 +55,13 @@ from convis_core.runtime.cores import lane_count
 S = TypeVar("S")
 T = TypeVar("T")
 
-_CHUNKS_A_LANE = 2  # one being computed and one ready to follow it; more would only be work to throw away
+_CHUNKS_PER_LANE = 2  # one being computed and one ready to follow; more would only be discarded on cancellation
 _OVERTAKES = 8  # calls in a row that may pass a waiting chunk or step
-_REST = 5.0  # seconds without a task after which the memory of the last ones goes back to the system
+_IDLE_SECONDS = 5.0  # time without a task after which freed memory returns to the system
 
 
 class _Role(Enum):
-    CALL = "call"  # short, asked for by a person who waits
+    CALL = "call"  # short, and a person waits for it
     CHUNK = "chunk"  # one item of a map; never waits
     STEP = "step"  # one frame of a job; may map
 
@@ -74,27 +74,31 @@ class _Task:
     ticket: int
 
 
-class _Here(threading.local):
-    """What this thread is doing: its pool when it is a lane, and the innermost task that it runs."""
+class _ThreadState(threading.local):
+    """What this thread is doing: its pool if it is a lane, and the innermost task that it runs."""
 
     pool: Lanes | None = None
     task: _Task | None = None
 
 
-_here = _Here()
+_current = _ThreadState()
 
 
 def known_grad_mode() -> contextlib.AbstractContextManager[Any]:
-    """Gradients enabled and no inference mode inside; after it all is as before, whatever happened inside.
+    """A context with gradients enabled and no inference mode, after which the thread's state is as before.
 
     Leaving inference mode restores all of autograd's state of the thread, so this one guard also undoes a
     `set_grad_enabled` that was never undone and an inference mode that a suspended generator still holds.
+
+    >>> with torch.no_grad(), known_grad_mode():
+    ...     torch.is_grad_enabled()
+    True
     """
     return torch.inference_mode(mode=False)
 
 
 class Lanes:
-    """A pool of lanes; its threads start with the first task and are daemons. Most code uses `run` and `map`.
+    """A pool of lanes, whose threads start with the first task and are daemons; most code uses `run` and `map`.
 
     Args:
         count: number of lanes.
@@ -108,7 +112,7 @@ class Lanes:
         self._queues: dict[_Role, deque[_Task]] = {role: deque() for role in _Role}
         self._tickets = itertools.count()
         self._overtaken = 0
-        self._rested = True
+        self._idle = True
         self._threads: list[threading.Thread] = []
         self._closed = False
 
@@ -123,30 +127,30 @@ class Lanes:
     def map(self, function: Callable[[S], T], items: Iterable[S]) -> Generator[T, None, None]:
         """Yields function(item) for each item, in order, computed on all lanes.
 
-        Items are taken as the results are consumed, two a lane ahead. Closing the iterator, or an exception
+        Items are taken as the results are consumed, two per lane ahead. Closing the iterator, or an exception
         from a chunk or from `items`, cancels the chunks that wait and waits for those in flight: nothing
         computes after that. Use `contextlib.closing` where the loop may be left early.
         """
-        if _here.task is not None and _here.task.role is not _Role.STEP:
+        if _current.task is not None and _current.task.role is not _Role.STEP:
             for item in items:
                 with known_grad_mode():
                     result = function(item)
                 yield result
             return
-        flying: deque[concurrent.futures.Future[T]] = deque()
+        in_flight: deque[concurrent.futures.Future[T]] = deque()
         try:
             for item in items:
-                flying.append(self._submit(_Role.CHUNK, partial(function, item)))
-                if len(flying) == _CHUNKS_A_LANE * self.count:
-                    yield self._land(flying)
-            while flying:
-                yield self._land(flying)
+                in_flight.append(self._submit(_Role.CHUNK, partial(function, item)))
+                if len(in_flight) == _CHUNKS_PER_LANE * self.count:
+                    yield self._next_result(in_flight)
+            while in_flight:
+                yield self._next_result(in_flight)
         finally:
-            self._settle(flying)
-            flying.clear()  # a failed chunk's future would hold, through its traceback, this frame
+            self._cancel(in_flight)
+            in_flight.clear()  # a failed chunk's future would hold, through its traceback, this frame
 
     def close(self, timeout: float = 5.0) -> None:
-        """Cancels what waits and gives the tasks in flight `timeout` seconds to end."""
+        """Cancels the waiting tasks and allows those in flight `timeout` seconds to end."""
         with self._changed:
             self._closed = True
             waiting = [task for queue in self._queues.values() for task in queue]
@@ -160,7 +164,7 @@ class Lanes:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _wait_for(self, role: _Role, function: Callable[[], T]) -> T:
-        if _here.task is not None:  # a lane that waited for a lane could wait for ever
+        if _current.task is not None:  # a lane that waited for a lane could wait for ever
             with known_grad_mode():
                 return function()
         future = self._submit(role, function)
@@ -168,7 +172,7 @@ class Lanes:
             return future.result()
         finally:
             future.cancel()  # a caller that was interrupted no longer wants it
-            del future  # its exception's traceback holds this frame: no circle of references
+            del future  # its exception's traceback holds this frame: this avoids a reference cycle
 
     def _submit(self, role: _Role, function: Callable[[], T]) -> concurrent.futures.Future[T]:
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
@@ -176,7 +180,7 @@ class Lanes:
             if self._closed:
                 raise RuntimeError("These lanes are closed.")
             self._queues[role].append(_Task(function, future, role, next(self._tickets)))
-            # All of them: the one that woke might be a waiting step, which may not take another step.
+            # All lanes: a single one woken might be a waiting step, which may not take another step.
             self._changed.notify_all()
             if not self._threads:
                 self._threads = [
@@ -188,22 +192,22 @@ class Lanes:
         return future
 
     def _work(self) -> None:
-        # torch.set_num_threads acts twice. It sets OpenMP's and MKL's count of the calling thread, and a
+        # torch.set_num_threads has two effects. It sets OpenMP's and MKL's count of the calling thread, and a
         # process-wide default. Threads that have already computed keep their own count (measured: the main
         # thread keeps both its cores). A thread that starts later adopts the default, but only at its first
-        # parallel loop of torch's own: one that begins with a matrix product takes all cores all the same.
-        # So each lane says it for itself, and nothing is gained by setting it elsewhere.
+        # parallel loop of torch's own: one that begins with a matrix product uses all cores nevertheless.
+        # So each lane sets it for itself, and nothing is gained by setting it elsewhere.
         torch.set_num_threads(1)
-        _here.pool = self
+        _current.pool = self
         while (task := self._take((_Role.CHUNK, _Role.STEP), until=lambda: self._closed)) is not None:
             _perform(task)
-            task = None  # an idle lane keeps nobody's tensors alive
+            task = None  # so that an idle lane does not keep tensors alive
 
     def _take(self, roles: Sequence[_Role], until: Callable[[], bool]) -> _Task | None:
         """Waits for a call or a task of `roles`; None once `until()` is true."""
         calls = self._queues[_Role.CALL]
         with self._changed:
-            self._rested = False
+            self._idle = False
             while not until():
                 waiting = [queue for role in roles if (queue := self._queues[role])]
                 if calls and not (waiting and self._overtaken >= _OVERTAKES):
@@ -212,21 +216,21 @@ class Lanes:
                 if waiting:
                     self._overtaken = 0
                     return min(waiting, key=lambda queue: queue[0].ticket).popleft()
-                if not self._changed.wait(None if self._rested else _REST) and not self._rested:
-                    self._rested = True
+                if not self._changed.wait(None if self._idle else _IDLE_SECONDS) and not self._idle:
+                    self._idle = True
                     memory.give_back()
         return None
 
-    def _land(self, flying: deque[concurrent.futures.Future[T]]) -> T:
-        """Waits for the first chunk, which stays in `flying` until then: an interrupt must settle it too."""
-        if _here.task is not None:
-            self._do_others_until(flying[0])
-        result = flying[0].result()
-        flying.popleft()
+    def _next_result(self, in_flight: deque[concurrent.futures.Future[T]]) -> T:
+        """Waits for the first chunk, which stays in `in_flight` until then: an interrupt must cancel it too."""
+        if _current.task is not None:
+            self._work_until(in_flight[0])
+        result = in_flight[0].result()
+        in_flight.popleft()
         return result
 
-    def _do_others_until(self, future: concurrent.futures.Future[Any]) -> None:
-        """A step that waits for a chunk lends its lane to calls and chunks, its own or others'."""
+    def _work_until(self, future: concurrent.futures.Future[Any]) -> None:
+        """While a step waits for a chunk, its lane runs calls and chunks, its own or others'."""
         future.add_done_callback(self._wake)
         while (task := self._take((_Role.CHUNK,), until=future.done)) is not None:
             _perform(task)
@@ -236,25 +240,25 @@ class Lanes:
         with self._changed:
             self._changed.notify_all()
 
-    def _settle(self, flying: Iterable[concurrent.futures.Future[Any]]) -> None:
-        # The collector may close a forgotten map while this very thread computes one of its chunks.
-        mine = None if _here.task is None else _here.task.future
-        concurrent.futures.wait([future for future in flying if not future.cancel() and future is not mine])
+    def _cancel(self, in_flight: Iterable[concurrent.futures.Future[Any]]) -> None:
+        # The garbage collector may close an abandoned map while this very thread computes one of its chunks.
+        mine = None if _current.task is None else _current.task.future
+        concurrent.futures.wait([future for future in in_flight if not future.cancel() and future is not mine])
 
 
 def _perform(task: _Task) -> None:
     if not task.future.set_running_or_notify_cancel():
         return
-    around, _here.task = _here.task, task
+    around, _current.task = _current.task, task
     try:
         with known_grad_mode():
             result = task.function()
-    except BaseException as error:  # noqa: BLE001 - raised again where the result is awaited
+    except BaseException as error:  # noqa: BLE001 - re-raised where the result is awaited
         task.future.set_exception(error)
     else:
         task.future.set_result(result)
     finally:
-        _here.task = around
+        _current.task = around
         del task  # the traceback of a failed task holds this frame; it need not hold the task's tensors
 
 
@@ -263,10 +267,13 @@ _shared_lock = threading.Lock()
 
 
 def shared() -> Lanes:
-    """The pool of this process, made at the first call.
+    """The pool of this process, created at the first call.
 
     Raises:
-        SpecError: CONVIS_LANES is not a whole number of at least 1.
+        SpecError: when CONVIS_LANES is not a whole number of at least 1.
+
+    >>> shared() is shared()
+    True
     """
     global _shared
     with _shared_lock:
@@ -276,19 +283,27 @@ def shared() -> Lanes:
 
 
 def run(function: Callable[[], T], /) -> T:
-    """Runs one short call on a lane and returns its result, or raises its exception; see `Lanes.run`."""
-    return (_here.pool or shared()).run(function)
+    """Runs one short call on a lane and returns its result, or raises its exception; see `Lanes.run`.
+
+    >>> run(lambda: sum(range(5)))
+    10
+    """
+    return (_current.pool or shared()).run(function)
 
 
 def map(function: Callable[[S], T], items: Iterable[S]) -> Generator[T, None, None]:
-    """Yields function(item) for each item, in order, computed on all lanes; see `Lanes.map`."""
-    return (_here.pool or shared()).map(function, items)
+    """Yields function(item) for each item, in order, computed on all lanes; see `Lanes.map`.
+
+    >>> list(map(lambda n: n * n, [3, 1, 2]))
+    [9, 1, 4]
+    """
+    return (_current.pool or shared()).map(function, items)
 
 
 def _forget_in_child() -> None:
-    # Threads do not survive a fork: the child starts its own pool, with a lock that nobody holds.
-    global _shared, _shared_lock, _here
-    _shared, _shared_lock, _here = None, threading.Lock(), _Here()
+    # Threads do not survive a fork: the child starts its own pool, with a new, free lock.
+    global _shared, _shared_lock, _current
+    _shared, _shared_lock, _current = None, threading.Lock(), _ThreadState()
 
 
 def _close_at_exit() -> None:

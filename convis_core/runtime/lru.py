@@ -1,4 +1,4 @@
-"""Values by key, bounded by the memory that they take: those used longest ago make way for new ones."""
+"""Values by key, bounded by the memory that they occupy: the least recently used are dropped for new ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 
 T = TypeVar("T")
 
-_PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # Pillow takes four bytes a pixel in every other mode
+_PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # Pillow uses four bytes per pixel in every other mode
 
 
 class Lru(Generic[T]):
@@ -44,7 +44,7 @@ class Lru(Generic[T]):
         return len(self._entries)
 
     def get(self, key: Hashable) -> T | None:
-        """The value of this key, which becomes the most recently used; None where there is none."""
+        """The value of this key, which becomes the most recently used; None if there is none."""
         with self._lock:
             if key not in self._entries:
                 return None
@@ -52,7 +52,7 @@ class Lru(Generic[T]):
             return self._entries[key][0]
 
     def add(self, key: Hashable, value: T, size: int) -> None:
-        """Put a value of `size` bytes in place of the key's last, unless it alone exceeds the bound."""
+        """Store a value of `size` bytes in place of the key's last one; a value larger than the bound is dropped."""
         with self._lock:
             _, freed = self._entries.pop(key, (None, 0))
             self.total_bytes -= freed
@@ -74,8 +74,11 @@ class Lru(Generic[T]):
 def result_bytes(result: object) -> int:
     """Bytes that stay in memory for as long as `result` does.
 
-    Walks records, containers, tensors, arrays and pictures; what is reached twice counts once. A tensor or an
-    array that is a view counts with the whole of its memory, because that is what it keeps alive.
+    Traverses records, containers, tensors, arrays and pictures; an object reached twice counts once. A tensor or an
+    array that is a view counts with the whole of its memory, because it keeps all of that alive.
+
+    Args:
+        result: any object.
 
     >>> million = torch.zeros(250_000)
     >>> 1_000_000 < result_bytes((million, million[:10])) < 1_001_000

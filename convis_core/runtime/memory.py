@@ -1,10 +1,10 @@
-"""What becomes of freed memory: a process can keep it while it computes, and give it back when it rests.
+"""What happens to freed memory: a process can retain it while it computes, and return it when it is idle.
 
-glibc returns the maps of a network to the system as soon as they are freed, and the system hands out zeroed pages
-again for the next batch, one page fault for every four kilobytes. In gradients through a network that was a fifth of
-the time. ``keep_freed`` changes this for the whole process, so a program decides on it and no import does: the
-dashboard and the benchmarks call it. On systems without glibc nothing is changed. What every batch needs anew in
-another size, threads reuse themselves: see ``Scratch``.
+glibc returns the feature maps of a network to the system as soon as they are freed, and the system supplies zeroed
+pages again for the next batch, one page fault for every four kilobytes. In gradients through a network that was a
+fifth of the time. ``keep_freed`` changes this for the whole process, so it is a decision of the program and not of an
+import: the dashboard and the benchmarks call it. On systems without glibc nothing is changed. Memory that every batch
+needs in another size is reused per thread: see ``Scratch``.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from torch import Tensor
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8  # mallopt's names for its settings
 _MEGABYTE = 2**20
 _SETTINGS = {
-    _MMAP_THRESHOLD: 32 * _MEGABYTE,  # the largest it takes; a larger map still goes back at once
+    _MMAP_THRESHOLD: 32 * _MEGABYTE,  # the largest value accepted; a larger map is still returned at once
     _TRIM_THRESHOLD: 2**31 - 1,
     _TOP_PAD: 64 * _MEGABYTE,
-    _ARENA_MAX: 1,  # threads' own heaps are pieces of 64 MB, of which large maps leave much unused
+    _ARENA_MAX: 1,  # heaps per thread come in pieces of 64 MB, of which large maps leave much unused
 }
 
 
 class Scratch(threading.local):
-    """Memory for passing values, one piece for every thread that asks for it.
+    """Memory for temporary values, one block for every thread that uses it.
 
-    Crops with their halos are the largest tensors of all, and of another size at every step. Taken from the system
-    one by one they leave holes between them that soon are several times as large.
+    Crops with their halos are the largest tensors of all, and of another size at every step. Allocated one by one they
+    fragment the heap until it is several times as large.
     """
 
     def __init__(self) -> None:
@@ -56,20 +56,23 @@ class Scratch(threading.local):
 
 
 def keep_freed() -> bool:
-    """Let freed memory serve the next batch, in the whole process; whether the C library could be told.
+    """Let freed memory serve the next batch, in the whole process.
 
-    Whoever has set one of glibc's own variables, MALLOC_TOP_PAD_ for one, has the last word. Once is enough; before
-    the first computation it does the most.
+    Environment variables of glibc itself, such as MALLOC_TOP_PAD_, take precedence: then nothing is changed. One call
+    is enough, best before the first computation.
+
+    Returns:
+        Whether the C library accepted the settings.
     """
     library = _glibc()
     if library is None or any(name.startswith("MALLOC_") for name in os.environ):
         return False
-    told = [library.mallopt(name, value) for name, value in _SETTINGS.items()]
-    return all(told)
+    accepted = [library.mallopt(name, value) for name, value in _SETTINGS.items()]
+    return all(accepted)
 
 
 def give_back() -> None:
-    """Return what is free to the system: other processes on a small server can use it."""
+    """Return freed memory to the system, so that other processes on a small server can use it."""
     library = _glibc()
     if library is not None:
         library.malloc_trim(0)

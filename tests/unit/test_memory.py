@@ -60,7 +60,7 @@ def test_the_next_computation_finds_its_memory_ready():
 def test_an_idle_pool_gives_its_memory_back():
     computed, rested, again = run("""
 memory.keep_freed()
-lanes._REST = 0.2
+lanes._IDLE_SECONDS = 0.2
 pool = lanes.shared()
 pool.run(maps)
 computed = resident()
