@@ -1,7 +1,7 @@
-"""Class models: what a network thinks a class, a channel or a layer looks like, drawn by gradient ascent.
+"""Class models: pictures that maximise the score of a class, a channel or a layer, drawn by gradient ascent.
 
-Four parts, one file or two each: what is optimised (``parameterisation``), how it is disturbed and kept in bounds
-(``transforms``, ``regularisers``), what is maximised (``objectives``), and who loops (``ascent``, ``dream``).
+Four parts, one file or two each: what is optimised (``parameterisation``), how it is transformed and regularised
+(``transforms``, ``regularisers``), what is maximised (``objectives``), and the loops (``ascent``, ``dream``).
 """
 
 from convis_core.class_models.ascent import ascend

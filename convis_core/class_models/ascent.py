@@ -51,7 +51,8 @@ def ascend(
     >>> from convis_core import models
     >>> linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, 2))
     >>> model = models.wrap(linear, input_size=16)
-    >>> first, *_, last = ascend(model, 1, ClassModelSpec(steps=4, frame_every=1))
+    >>> spec = ClassModelSpec(steps=4, frame_every=1, transforms=Transforms())
+    >>> first, *_, last = ascend(model, 1, spec)
     >>> (first.step, last.step), tuple(last.image.shape), last.logit > first.logit
     ((1, 4), (3, 16, 16), True)
     """

@@ -1,4 +1,4 @@
-"""Every refusal of a spec, a picture to start from, or a run to continue."""
+"""Checks of specs, of pictures to start from, and of runs to continue."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ _LEAST = 1e-3
 
 
 def check_spec(spec: ClassModelSpec) -> None:
-    """Refuse what cannot be drawn.
+    """Refuse a specification that cannot be drawn.
 
     Raises:
         SpecError: a value is out of range, or a regulariser does not fit the parameterisation.
@@ -38,7 +38,7 @@ def check_spec(spec: ClassModelSpec) -> None:
 
 
 def check_dream(spec: DreamSpec) -> None:
-    """Refuse what cannot be dreamt.
+    """Refuse a specification of a dream that cannot be drawn.
 
     Raises:
         SpecError: a value is out of range.
@@ -56,7 +56,7 @@ def check_start(spec: ClassModelSpec, side: int, picture: Tensor | None) -> Tens
     """The picture to start from, float32 [3, S, S]; None when the spec does not start from one.
 
     Raises:
-        SpecError: a picture is missing, unasked for, or not of the network's size.
+        SpecError: a picture is missing, superfluous, or not of the network's size.
     """
     if (spec.start == "picture") != (picture is not None):
         raise SpecError("Give a picture together with start='picture', and neither without the other.")

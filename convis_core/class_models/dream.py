@@ -1,4 +1,4 @@
-"""Deep Dream: gradient ascent on a photograph, from small to full size, so that it shows what a layer sees in it."""
+"""Deep Dream: gradient ascent on a photograph, from small to full size, that amplifies what a layer detects in it."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -17,19 +17,19 @@ from convis_core.results.objectives import Objective
 from convis_core.runtime import lanes
 
 _SMALLEST = 32
-"""Pixels of the shorter side below which a network has nothing left to look at."""
+"""Pixels of the shorter side below which too little of a photograph is left for a network."""
 
 
 def deep_dream(model: LoadedModel, x: Tensor, objective: Objective, spec: DreamSpec) -> Iterator[DreamFrame]:
-    """A photograph in which the network exaggerates what excites it.
+    """Amplifies, in a photograph, the patterns that raise an objective.
 
     At each size, small to full, x = resize(photograph) + resize(detail so far), then some steps along the gradient
-    of the objective, divided by its root mean square; what has changed is the detail for the next size.
+    of the objective, divided by its root mean square; the change is the detail for the next size.
 
     Args:
         model: the network.
         x: the photograph, float32 [1, 3, H, W] in [0, 1]. Any size that the network takes.
-        objective: what to exaggerate, usually ``Layer`` or ``Channel``.
+        objective: what to maximise, usually ``Layer`` or ``Channel``.
         spec: sizes and steps.
 
     Returns:
@@ -40,6 +40,15 @@ def deep_dream(model: LoadedModel, x: Tensor, objective: Objective, spec: DreamS
             for so many octaves; or a value of the spec is out of range.
 
     A. Mordvintsev, C. Olah and M. Tyka, "Inceptionism: Going Deeper into Neural Networks", Google Research, 2015.
+
+    >>> from convis_core import models
+    >>> linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 2))
+    >>> model = models.wrap(linear, input_size=32)
+    >>> from convis_core.results import ClassLogit
+    >>> grey = torch.full((1, 3, 32, 32), 0.5)
+    >>> first, *_, last = deep_dream(model, grey, ClassLogit(1), DreamSpec(octaves=1, steps=4, jitter=0))
+    >>> tuple(last.image.shape), (last.step, last.total), last.score > first.score
+    ((3, 32, 32), (4, 4), True)
     """
     check_dream(spec)
     if x.dim() != 4 or x.shape[:2] != (1, 3):

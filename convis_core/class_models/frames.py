@@ -1,4 +1,4 @@
-"""What a run shows of itself: the frame, the film so far, the best moment."""
+"""The frames of a run: the picture, its scores, the film so far and the best moment."""
 
 import math
 from dataclasses import replace
@@ -12,11 +12,11 @@ from convis_core.results.class_models import AscentState, ClassModelFrame, Class
 from convis_core.results.objectives import Objective
 
 FILM_LENGTH = 64
-"""Moments that a film holds at most; beyond that every second one goes."""
+"""Largest number of moments in a film; beyond it every second one is dropped."""
 
 
 def moment(image: Tensor, objective: Objective, measured: tuple[Tensor, Tensor, Tensor], step: int) -> Moment:
-    """The picture at one step with its figures.
+    """The picture at one step with its scores.
 
     Args:
         image: float32 [3, S, S] in [0, 1].
@@ -37,7 +37,7 @@ def moment(image: Tensor, objective: Objective, measured: tuple[Tensor, Tensor, 
 def frame(
     image: Tensor, now: Moment, state: AscentState, spec: ClassModelSpec, before: ClassModelFrame | Objective
 ) -> ClassModelFrame:
-    """The frame of this moment, after the frame before it, or the first one of an objective."""
+    """The frame of a moment, given the frame before it, or the objective when it is the first."""
     earlier = before if isinstance(before, ClassModelFrame) else None
     objective = before.objective if isinstance(before, ClassModelFrame) else before
     best = now if earlier is None or now.score > earlier.best.score else earlier.best
@@ -64,7 +64,7 @@ def continued(before: ClassModelFrame, spec: ClassModelSpec) -> ClassModelFrame:
 
 
 def _extended(film: tuple[Moment, ...], now: Moment, every: int) -> tuple[Moment, ...]:
-    # The distance depends on the step alone, so that a continued run has the film of a run in one go.
+    # The distance depends only on the step, so that a resumed run has the same film as an uninterrupted one.
     doublings = max(0, math.ceil(math.log2(now.step / (every * FILM_LENGTH))))
     distance = every * 2**doublings
     return (*(moment for moment in film if moment.step % distance == 0), now)

@@ -1,4 +1,4 @@
-"""What is maximised: objectives as records, and their values as functions of what the network returned."""
+"""What is maximised: the value of each objective as a function of the network's outputs."""
 
 from collections.abc import Mapping
 
@@ -140,7 +140,7 @@ def relu_with_leaky_gradient(x: Tensor) -> Tensor:
 
 
 def check_objective(model: LoadedModel, objective: Objective) -> None:
-    """Refuse an objective that the network cannot have.
+    """Refuse an objective that this network does not have.
 
     Raises:
         SpecError: a class, layer, channel or position does not exist.

@@ -1,7 +1,7 @@
 """What is optimised: the pixels themselves, or Fourier coefficients of decorrelated colours.
 
-A parameterisation is four functions of the spec: where to begin, which picture the parameters stand for, what a
-direction of that picture means for them, and how they move.
+A parameterisation is four functions of the spec: the starting values, the picture that the parameters encode, the
+gradient with respect to them for a given gradient of the picture, and the update.
 """
 
 import math
@@ -15,10 +15,10 @@ from convis_core.class_models.seeds import generator
 from convis_core.results.class_models import AscentState, ClassModelSpec, Spectrum
 
 PIXEL_NOISE = 0.05
-"""Sigma of the noise around the mean colour from which pixels may start."""
+"""Sigma of the noise around the mean colour when pixels start from noise."""
 
 COEFFICIENT_NOISE = 0.01
-"""Sigma of the scaled Fourier coefficients from which the spectrum may start."""
+"""Sigma of the scaled Fourier coefficients when the spectrum starts from noise."""
 
 # Square root of the covariance of the colours of ImageNet's pixels, as measured and published by C. Olah,
 # A. Mordvintsev and L. Schubert with "Feature Visualization", Distill 2017: columns are brightness, blue-yellow and
@@ -28,7 +28,7 @@ _COLOURS = _COLOUR_ROOT / _COLOUR_ROOT.norm(dim=0).max()
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
 _FAINTEST = 1e-4
-"""Share of a faded frequency below which it is left out."""
+"""Weight of a faded frequency below which it is left out."""
 _SPECTRUM_UNIT = 4.0
 """Divides the spectrum, so that coefficients of size 1 give a contrast of about 1."""
 
@@ -62,17 +62,17 @@ def start(spec: ClassModelSpec, side: int, origin: Tensor, picture: Tensor | Non
 
 
 def render(spec: ClassModelSpec, values: Tensor, origin: Tensor, side: int | None = None) -> Tensor:
-    """The pictures that parameters stand for, differentiable.
+    """The pictures that parameters encode, differentiable.
 
     Pixels: origin + z. Fourier: sigmoid(contrast * M u), where u is the inverse Fourier transform of the scaled
     coefficients and M the square root of the covariance of natural colours. A smaller picture leaves out the
-    frequencies that its pixels could not show, which costs less than to shrink the whole one.
+    frequencies that its pixels cannot represent, which is cheaper than resizing the full one.
 
     Args:
         spec: how to draw.
         values: float32 [N, ...], as in ``AscentState``.
         origin: the network's mean colour, float32 [3, 1, 1].
-        side: s of the pictures wanted, even and at most S; S when not given. Pixels have no other.
+        side: s of the pictures, even and at most S; S when not given. With pixels it is always S.
 
     Returns:
         float32 [N, 3, s, s].
@@ -94,17 +94,17 @@ def render(spec: ClassModelSpec, values: Tensor, origin: Tensor, side: int | Non
 
 
 def viewed(state: AscentState) -> Tensor:
-    """The parameters of the pictures that the next step's views are taken of."""
+    """The parameters of the picture whose views the next step differentiates."""
     return state.seen if state.seen.numel() else state.values
 
 
 def pull_back(spec: ClassModelSpec, values: Tensor, direction: Tensor, origin: Tensor) -> Tensor:
-    """A direction of the pixels as one of the parameters: the gradient of <picture, direction> with respect to them.
+    """The gradient with respect to the parameters of <picture, direction>, for a direction of the pixels.
 
     Args:
         spec: how to draw.
         values: the parameters of N pictures.
-        direction: float32 [N, 3, s, s], where the pixels of the pictures rendered at side s should go.
+        direction: float32 [N, 3, s, s], the desired change of the pixels of the pictures rendered at side s.
         origin: the network's mean colour, float32 [3, 1, 1].
     """
     if spec.parameterisation == "pixels":
@@ -115,12 +115,12 @@ def pull_back(spec: ClassModelSpec, values: Tensor, direction: Tensor, origin: T
 
 
 def climb(spec: ClassModelSpec, state: AscentState, direction: Tensor) -> AscentState:
-    """The parameters after one step: pixels move by learning_rate * direction, Fourier coefficients as Adam has it.
+    """The parameters after one step: learning_rate * direction for pixels, an Adam step for Fourier coefficients.
 
     Args:
         spec: how to draw.
         state: the parameters of N pictures.
-        direction: where they should go, of their shape.
+        direction: the gradient with respect to them, of the same shape.
     """
     cooled = 1 - spec.cool_down * min(1.0, state.step / spec.ramp)
     rate = spec.learning_rate * cooled
@@ -144,9 +144,9 @@ def amplitudes(spectrum: Spectrum, side: int) -> Tensor:
     rows = torch.fft.fftfreq(side)[:, None]
     columns = torch.fft.rfftfreq(side)[None]
     frequency = torch.sqrt(rows.square() + columns.square())
-    whole = frequency.clamp(min=1 / side)  # the constant has frequency 0; it is weighed like one wave a picture
+    whole = frequency.clamp(min=1 / side)  # the constant has frequency 0; it is weighted like one cycle per picture
     fade = torch.sigmoid((spectrum.cutoff - frequency) * 60)
-    # What is fainter yet would be seen by nobody, and its squares are numbers so small that arithmetic slows down.
+    # Fainter frequencies would be invisible, and their squares are subnormal numbers, which slow arithmetic down.
     fade = torch.where(fade < _FAINTEST, 0.0, fade)
     shape = fade / whole**spectrum.decay
     return shape * ((1 / whole).norm() / shape.norm()) * side
@@ -157,12 +157,12 @@ def _mixing(spectrum: Spectrum) -> Tensor:
 
 
 def _analyse(picture: Tensor, spectrum: Spectrum) -> Tensor:
-    """The coefficients that stand for a picture, but for frequencies too faint to hold it."""
+    """The coefficients that encode a picture, except for frequencies with too small a weight."""
     side = picture.shape[1]
-    # Pure black and white lie infinitely far out on the sigmoid.
+    # Pure black and white would need infinite values before the sigmoid.
     logits = torch.logit(picture.double().clamp(0.02, 0.98))
     channels = torch.einsum("cr,rhw->chw", torch.linalg.inv(_mixing(spectrum).double()), logits)
     scale = amplitudes(spectrum, side).double()
-    audible = scale > scale.max() * math.sqrt(torch.finfo(torch.float32).eps)
-    coefficients = torch.fft.rfft2(channels) * _SPECTRUM_UNIT * torch.where(audible, 1 / scale, 0.0)
+    significant = scale > scale.max() * math.sqrt(torch.finfo(torch.float32).eps)
+    coefficients = torch.fft.rfft2(channels) * _SPECTRUM_UNIT * torch.where(significant, 1 / scale, 0.0)
     return torch.view_as_real(coefficients).float().contiguous()

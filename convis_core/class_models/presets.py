@@ -1,4 +1,4 @@
-"""Ready-made specs: one for each lesson, from noise to a picture."""
+"""Presets, from plain ascent, which ends in noise, to a recognisable picture."""
 
 from dataclasses import replace
 
@@ -12,13 +12,13 @@ RAW = ClassModelSpec(
     transforms=Transforms(),
     steps_at_once=1,
 )
-"""Plain ascent on the pixels: noise that the network is sure of."""
+"""Plain ascent on the pixels: noise that the network classifies with high confidence."""
 
 L2 = replace(RAW, regularisers=Regularisers(l2=1.0))
-"""The article's: a penalty on |z|^2 (Simonyan et al. 2013)."""
+"""The article's preset: a penalty on |z|^2 (Simonyan et al. 2013)."""
 
 BLUR = replace(RAW, learning_rate=0.03, regularisers=Regularisers(blur_sigma=1.0, blur_every=4))
-"""A blur every few steps: high frequencies cannot pile up."""
+"""A blur every few steps, so that high frequencies cannot accumulate."""
 
 YOSINSKI = replace(
     RAW,
@@ -32,7 +32,7 @@ MODERN = ClassModelSpec()
 """Fourier coefficients of decorrelated colours, seen through robust views (after Olah et al. 2017)."""
 
 FEATURE = replace(MODERN, transforms=replace(ROBUST, noise=(0.05, 0.02), zoom=(0.9, 1.1), sides=(1.0,)))
-"""For channels, neurons and layers: gentler views at full size, since much noise drowns a fine texture."""
+"""For channels, neurons and layers: weaker transforms at full size, since strong noise destroys fine texture."""
 
 PRESETS: tuple[tuple[str, ClassModelSpec], ...] = (
     ("raw", RAW),
@@ -41,4 +41,4 @@ PRESETS: tuple[tuple[str, ClassModelSpec], ...] = (
     ("yosinski", YOSINSKI),
     ("modern", MODERN),
 )
-"""The lessons in the order in which they are told: name, spec."""
+"""The presets in teaching order: name, spec."""

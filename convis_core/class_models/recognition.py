@@ -1,4 +1,4 @@
-"""Is it a zebra to anyone else? A finished picture before other networks, and slightly displaced before each."""
+"""Do other networks agree? A finished picture and slightly displaced views of it, classified by each."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -31,6 +31,9 @@ def displaced(picture: Tensor, side: int) -> Tensor:
     Args:
         picture: float32 [3, S, S] in [0, 1].
         side: of the views, in pixels.
+
+    >>> tuple(displaced(torch.rand(3, 32, 32), 16).shape)
+    (5, 3, 16, 16)
     """
     whole = _resized(picture, side)
     with torch.no_grad():
@@ -38,15 +41,23 @@ def displaced(picture: Tensor, side: int) -> Tensor:
 
 
 def recognise(models: Sequence[LoadedModel], picture: Tensor, target: int) -> tuple[Recognition, ...]:
-    """What each network makes of a finished picture, as it is and slightly displaced.
+    """How each network classifies a finished picture, as it is and slightly displaced.
 
     Args:
-        models: the networks to ask; their classes must have the same indices.
+        models: the networks; their classes must have the same indices.
         picture: float32 [3, S, S] in [0, 1]; resized to each network's input, not cropped.
         target: index of the class that it was drawn for.
 
     Raises:
         SpecError: the picture has another shape, or a network has no such class.
+
+    >>> from convis_core import models
+    >>> linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 2))
+    >>> linear[1].bias.data = torch.tensor([-50.0, 50.0])
+    >>> model = models.wrap(linear, input_size=8)
+    >>> (answer,) = recognise([model], torch.rand(3, 8, 8), 1)
+    >>> answer.rank, round(answer.probability, 6), answer.steadiness
+    (1, 1.0, 1.0)
     """
     if picture.dim() != 3 or picture.shape[0] != 3:
         raise SpecError(f"A finished picture is [3, S, S], not {tuple(picture.shape)}.")

@@ -1,4 +1,4 @@
-"""What keeps a picture from becoming noise: two penalties, and four ways to tidy the pixels after a step.
+"""Regularisers that keep a picture from becoming noise: two penalties, and four operations after each step.
 
 J. Yosinski, J. Clune, A. Nguyen, T. Fuchs and H. Lipson, "Understanding Neural Networks Through Deep Visualization",
 2015 (arXiv:1506.06579): decay, blur, clipping of pixels with small norm and with small contribution. The penalty on
@@ -15,10 +15,9 @@ from convis_core.results.class_models import Regularisers
 
 
 def penalty_gradient(regularisers: Regularisers, pictures: Tensor, origin: Tensor) -> Tensor:
-    """The gradient of lambda * |z|^2 + tau * TV(x) with respect to the pixels, z being x - origin.
+    """The gradient of lambda * |z|^2 + tau * TV(x) with respect to the pixels, where z = x - origin.
 
-    TV(x) is the sum of |differences| between neighbours across and down; where a difference is 0 its slope is
-    taken as 0.
+    TV(x) is the sum of |differences| between horizontal and vertical neighbours; the derivative of |0| is taken as 0.
 
     Args:
         regularisers: with the weights lambda and tau.
@@ -36,10 +35,10 @@ def penalty_gradient(regularisers: Regularisers, pictures: Tensor, origin: Tenso
 
 
 def tidy(regularisers: Regularisers, z: Tensor, gradient: Tensor, origin: Tensor, step: int) -> Tensor:
-    """The pixels after a step, tidied: blur, clipping of small pixels and small contributions, range.
+    """The pixels after the operations that follow a step: blur, clipping by norm and by contribution, range.
 
     Args:
-        regularisers: which of these, and how much.
+        regularisers: which of these, and their strength.
         z: pixels minus the starting colour, float32 [N, 3, S, S].
         gradient: of the objective at the step just taken, float32 [N, 3, S, S].
         origin: the starting colour, float32 [3, 1, 1].
@@ -58,15 +57,15 @@ def tidy(regularisers: Regularisers, z: Tensor, gradient: Tensor, origin: Tensor
 
 
 def blur(z: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur over rows and columns; the surroundings repeat the edge.
+    """Gaussian blur over rows and columns, with replicated edges.
 
     Args:
         z: float32 [N, 3, S, S].
         sigma: in pixels.
     """
     radius = max(1, math.ceil(3 * sigma))
-    places = torch.arange(-radius, radius + 1, dtype=z.dtype, device=z.device)
-    kernel = torch.exp(-places.square() / (2 * sigma**2))
+    offsets = torch.arange(-radius, radius + 1, dtype=z.dtype, device=z.device)
+    kernel = torch.exp(-offsets.square() / (2 * sigma**2))
     kernel = (kernel / kernel.sum()).expand(z.shape[1], 1, -1)
     padded = functional.pad(z, (radius, radius, radius, radius), mode="replicate")
     across = functional.conv2d(padded, kernel[:, :, None, :], groups=z.shape[1])
@@ -74,12 +73,12 @@ def blur(z: Tensor, sigma: float) -> Tensor:
 
 
 def without_smallest(z: Tensor, size: Tensor, share: float) -> Tensor:
-    """Set the pixels of smallest size to the starting colour.
+    """Set the smallest pixels to the starting colour.
 
     Args:
         z: float32 [N, 3, S, S].
         size: of each pixel, float32 [N, 1, S, S].
-        share: of all pixels; that many, rounded down, are set to zero. Of equal sizes the first in reading order go.
+        share: of all pixels; that many, rounded down, are set to zero. Ties are resolved in reading order.
     """
     count = math.floor(share * size[0].numel())
     smallest = size.flatten(1).argsort(dim=1, stable=True)[:, :count]

@@ -1,6 +1,6 @@
-"""How the picture is disturbed before the network sees it: pad, jitter, scale, rotate, mirror, recolour, add noise.
+"""Random transformations before the network sees a picture: pad, jitter, scale, rotate, mirror, recolour, add noise.
 
-What a random view is, is drawn first and written down as a ``View``; applying it is then an ordinary differentiable
+The random parameters are drawn first and recorded as a ``View``; applying it is then a deterministic, differentiable
 function. So the same seed gives the same views, and a test can apply a view by hand.
 """
 
@@ -20,7 +20,7 @@ _GRID = 16
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One way to look at a picture.
+    """One transformation of a picture.
 
     Attributes:
         side: of the view, in pixels.
@@ -48,10 +48,10 @@ class View:
 
 
 def draw(transforms: Transforms, key: tuple[int, int], progress: float, side: int) -> tuple[View, ...]:
-    """The views of one step.
+    """Draws the views of one step.
 
     Args:
-        transforms: how far views may stray.
+        transforms: the ranges of the random parameters.
         key: seed of the run, and number of steps taken before this one.
         progress: of the ramp, from 0 to 1.
         side: of the network's input, in pixels.
@@ -65,10 +65,10 @@ def _draw_one(transforms: Transforms, key: tuple[int, int, int], progress: float
     def spread() -> float:
         return float(torch.rand((), generator=random)) * 2 - 1
 
-    # Everything is drawn every time, so that switching one transform off leaves the others as they were.
+    # Everything is drawn every time, so that switching one transform off leaves the others unchanged.
     zoom = transforms.zoom[0] + (transforms.zoom[1] - transforms.zoom[0]) * (spread() + 1) / 2
-    room = max(0.0, 1 - zoom)
-    centre = tuple(spread() * room + spread() * 2 * transforms.shift for _ in range(2))
+    margin = max(0.0, 1 - zoom)
+    centre = tuple(spread() * margin + spread() * 2 * transforms.shift for _ in range(2))
     roll = tuple(round(spread() * transforms.jitter) for _ in range(2))
     rotation = math.radians(spread() * transforms.rotation)
     mirror = spread() < 0 and transforms.mirror
@@ -89,7 +89,7 @@ def _draw_one(transforms: Transforms, key: tuple[int, int, int], progress: float
 
 
 def side_at(transforms: Transforms, progress: float, side: int) -> int:
-    """Side in pixels of the views at some progress of the ramp, for a network with inputs of this side."""
+    """Side of the views, in pixels, at a point of the ramp, for a network with inputs of this side."""
     part = min(int(progress * len(transforms.sides)), len(transforms.sides) - 1)
     return side_of(transforms.sides[part], side)
 
@@ -100,10 +100,10 @@ def side_of(share: float, side: int) -> int:
 
 
 def apply(view: View, pictures: Tensor) -> Tensor:
-    """What the network gets to see of some pictures, differentiable with respect to them.
+    """The pictures as the network sees them through a view, differentiable with respect to them.
 
     Args:
-        view: how to look.
+        view: the transformation.
         pictures: float32 [N, 3, S, S].
 
     Returns:
@@ -121,9 +121,9 @@ def apply(view: View, pictures: Tensor) -> Tensor:
         offset = torch.tensor(view.offset).to(seen).view(1, 3, 1, 1)
         seen = (seen - 0.5) * gain + 0.5 + offset
     if view.noise:
-        # One sheet of noise for all pictures of a batch: then a picture does not depend on its neighbours.
-        sheet = torch.randn(seen.shape[1:], generator=generator(*view.noise_seed, 0)).to(seen)
-        seen = seen + view.noise * sheet
+        # One noise pattern for the whole batch, so that no picture depends on the others.
+        pattern = torch.randn(seen.shape[1:], generator=generator(*view.noise_seed, 0)).to(seen)
+        seen = seen + view.noise * pattern
     return seen
 
 

@@ -57,7 +57,7 @@ def deletion_insertion(
     >>> *_, last = deletion_insertion(model, x, attribution.saliency(model, x, 1), spec)
     >>> last.fractions.tolist(), tuple(last.random_deletion.shape), last.done
     ([0.0, 0.25, 0.5, 0.75, 1.0], (2, 5), 30)
-    >>> bool(last.deletion[0] == last.insertion[-1])  # both are the whole picture
+    >>> torch.allclose(last.deletion[0], last.insertion[-1])  # both are the whole picture
     True
     """
     check_picture(model, x)
