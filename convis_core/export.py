@@ -1,4 +1,4 @@
-"""Results as files that say how they were made: PNG, GIF, WebP, NPZ, CSV, and the recipe as Python."""
+"""Results as files that record how they were computed: PNG, GIF, WebP, NPZ, CSV, and the recipe as Python."""
 
 import csv as comma_separated
 import io
@@ -24,29 +24,29 @@ _IN_FRAMES = {
     "class_models.deep_dream",
     "occlusion.occlusion",
 }
-"""What yields ever better results, besides whatever is asked of ``attribution`` with a specification."""
+"""Functions that yield successive estimates, besides those of ``attribution`` that take a specification."""
 
 _ARGUMENTS = {
     "class_models.ascend": ("model", "target"),
     "segmentation.grabcut": ("img", "explained"),
     "attribution.sanity.deletion_insertion": ("model", "x", "explained"),
 }
-"""What a function takes before its specification, where that is not the model, the picture and the target."""
+"""Arguments before the specification, where they are not the model, the picture and the target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that is needed to compute a result again.
+    """Everything needed to compute a result again.
 
     Attributes:
         model_id: id of the network.
         picture: id of a sample picture, or the sha256 of the file; empty where there is none.
-        method: the function of the core, such as "attribution.saliency".
+        method: the function in ``convis_core``, such as "attribution.saliency".
         target: index of the class, or the record of another objective; None where there is none.
         spec: the specification, a frozen record; None where the function takes none.
         options: further arguments by name.
         version: of the core.
-        attribution: how the map was made that the function is given; None where it is given none.
+        attribution: recipe of the map that the function takes; None where it takes none.
     """
 
     model_id: str
@@ -59,7 +59,11 @@ class Recipe:
     attribution: "Recipe | None" = None
 
     def as_json(self) -> str:
-        """The recipe as one line of JSON; the fields of specifications and objectives by name."""
+        """The recipe as one line of JSON; the fields of specifications and objectives by name.
+
+        >>> json.loads(Recipe("vgg16", "coffee", "attribution.grad_cam", 504).as_json())["target"]
+        504
+        """
         return json.dumps(self._as_fields(), default=str)
 
     def _as_fields(self) -> dict[str, Any]:
@@ -74,7 +78,13 @@ class Recipe:
     def as_python(self) -> str:
         """The recipe as a script that computes the result again with this package.
 
-        A picture that somebody brought is read from ``picture.png``: its own name is not known.
+        An uploaded picture is read from ``picture.png``, since its own name is not known.
+
+        >>> recipe = Recipe("efficientnet_lite0", "chelsea", "attribution.saliency", 281)
+        >>> recipe.as_python().splitlines()[-3:]  # doctest: +NORMALIZE_WHITESPACE
+        ['img = images.sample("chelsea")',
+         'x = images.to_tensor(img, model.input_size)',
+         'result = attribution.saliency(model, x, 281)']
         """
         steps = [self] if self.attribution is None else [self.attribution, self]
         calls = [step._call("result" if step is self else "explained") for step in steps]
@@ -91,7 +101,7 @@ class Recipe:
             read = f'images.sample("{self.picture}")' if is_sample else 'images.read_image("picture.png")'
             lines.append(f"img = {read}" + ("" if is_sample else f"  # {self.picture}"))
             lines.append("x = images.to_tensor(img, model.input_size)")
-        if self.method == "class_models.ascend":  # the file that is offered beside the recipe
+        if self.method == "class_models.ascend":  # the file offered next to the recipe
             calls.append('images.to_image(result.best.pixels / 255).save("class-model.png")')
         return "\n".join([*lines, *calls]) + "\n"
 
@@ -104,7 +114,7 @@ class Recipe:
         arguments += [f"{option}={value!r}" for option, value in self.options]
         if self.method == "class_models.ascend" and self.picture:
             arguments.append("picture=x")
-        # Of a computation that comes in ever better frames, the last.
+        # Of a computation that yields successive estimates, the last.
         in_frames = self.method in _IN_FRAMES or (self.method.startswith("attribution.") and self.spec is not None)
         return f"{'*_, ' if in_frames else ''}{name} = {self.method}({', '.join(arguments)})"
 
@@ -119,7 +129,7 @@ def _named(value: Any) -> Any:
 
 
 def _records(value: Any) -> set[str]:
-    """Names of all records that a value is made of."""
+    """Names of all records that a value contains."""
     if isinstance(value, tuple):
         return {name for part in value for name in _records(part)}
     if is_dataclass(value) and not isinstance(value, type):
@@ -128,7 +138,13 @@ def _records(value: Any) -> set[str]:
 
 
 def png(picture: Image.Image, recipe: Recipe) -> bytes:
-    """A PNG file with the recipe among its text fields, under ``RECIPE_KEY``."""
+    """A PNG file with the recipe in its text field ``RECIPE_KEY``.
+
+    >>> recipe = Recipe("efficientnet_lite0", "chelsea", "attribution.saliency", 281)
+    >>> file = png(Image.new("RGB", (4, 4)), recipe)
+    >>> Image.open(io.BytesIO(file)).text[RECIPE_KEY] == recipe.as_json()
+    True
+    """
     info = PngInfo()
     info.add_itxt(RECIPE_KEY, recipe.as_json())
     return _saved(picture, format="PNG", pnginfo=info)
@@ -139,11 +155,17 @@ def gif(frames: Sequence[Image.Image], durations: Sequence[int], recipe: Recipe)
 
     Args:
         frames: at least one picture, all of one size.
-        durations: how long each is shown, in milliseconds; GIF counts in steps of 10.
+        durations: of each frame, in milliseconds; GIF counts in steps of 10.
         recipe: how the frames were made.
 
     Raises:
         SpecError: when there is no frame, or not one duration for each.
+
+    >>> recipe = Recipe("efficientnet_lite0", "chelsea", "attribution.saliency", 281)
+    >>> frames = [Image.new("RGB", (4, 4), colour) for colour in ("black", "white")]
+    >>> animation = Image.open(io.BytesIO(gif(frames, [100, 200], recipe)))
+    >>> animation.n_frames, animation.info["comment"] == recipe.as_json().encode()
+    (2, True)
     """
     _check_frames(frames, durations)
     palette = [frame.convert("RGB").quantize(colors=255, method=Image.Quantize.MEDIANCUT) for frame in frames]
@@ -164,15 +186,21 @@ def gif(frames: Sequence[Image.Image], durations: Sequence[int], recipe: Recipe)
 
 
 def webp(frames: Sequence[Image.Image], durations: Sequence[int], recipe: Recipe) -> bytes:
-    """An endlessly looping WebP, several times smaller than the GIF; the recipe is its XMP packet.
+    """An endlessly looping WebP, several times smaller than a GIF, whose XMP packet is the recipe.
 
     Args:
         frames: at least one picture, all of one size.
-        durations: how long each is shown, in milliseconds.
+        durations: of each frame, in milliseconds.
         recipe: how the frames were made.
 
     Raises:
         SpecError: when there is no frame, or not one duration for each.
+
+    >>> recipe = Recipe("efficientnet_lite0", "chelsea", "attribution.saliency", 281)
+    >>> frames = [Image.new("RGB", (4, 4), colour) for colour in ("black", "white")]
+    >>> animation = Image.open(io.BytesIO(webp(frames, [100, 200], recipe)))
+    >>> animation.n_frames, animation.info["xmp"] == recipe.as_json().encode()
+    (2, True)
     """
     _check_frames(frames, durations)
     return _saved(
@@ -193,6 +221,11 @@ def npz(arrays: Mapping[str, Tensor | np.ndarray], recipe: Recipe) -> bytes:
     Args:
         arrays: name -> values.
         recipe: how they were made.
+
+    >>> recipe = Recipe("efficientnet_lite0", "chelsea", "attribution.saliency", 281)
+    >>> archive = np.load(io.BytesIO(npz({"map": np.zeros((4, 4))}, recipe)))
+    >>> sorted(archive), str(archive["recipe"]) == recipe.as_json()
+    (['map', 'recipe'], True)
     """
     named = {name: value.numpy() if isinstance(value, Tensor) else value for name, value in arrays.items()}
     file = io.BytesIO()
@@ -201,7 +234,12 @@ def npz(arrays: Mapping[str, Tensor | np.ndarray], recipe: Recipe) -> bytes:
 
 
 def csv(header: Sequence[str], rows: Iterable[Sequence[object]], recipe: Recipe) -> bytes:
-    """A table as UTF-8 CSV; its first line is the recipe behind a ``#``."""
+    """A table as UTF-8 CSV, whose first line is the recipe as a comment after ``#``.
+
+    >>> recipe = Recipe("efficientnet_lite0", "chelsea", "attribution.saliency", 281)
+    >>> csv(("class", "logit"), [("tabby", 8.5)], recipe).decode().splitlines()[1:]
+    ['class,logit', 'tabby,8.5']
+    """
     text = io.StringIO()
     text.write(f"# {RECIPE_KEY}: {recipe.as_json()}\n")
     writer = comma_separated.writer(text, lineterminator="\n")
