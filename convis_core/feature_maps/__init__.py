@@ -1,7 +1,7 @@
-"""Feature maps and filters: what every layer and every channel answers to a picture, and what each cell sees.
+"""Feature maps and filters: the response of every layer and channel to a picture, and what each cell sees.
 
-``summarise`` goes through the whole network in one pass and keeps one map a layer; ``maps`` keeps all channels of one
-layer. The rest works on what they return: contact sheets, receptive fields, ablation, kernels, pooling.
+``summarise`` runs the whole network once and returns one map per layer; ``maps`` returns all channels of one layer. The
+other modules work on their results: contact sheets, receptive fields, ablation, kernels, pooling.
 """
 
 from convis_core.feature_maps.ablation import ablate
@@ -21,12 +21,12 @@ from convis_core.feature_maps.sheets import (
     contact_sheet,
     lay_out,
     order,
+    peak_cell,
     sheet_of,
-    striking_cell,
     tile,
 )
 from convis_core.feature_maps.summaries import contributions, map_layers, maps, statistics, summarise, summary
-from convis_core.feature_maps.sums import convolution_behind, sum_of_products
+from convis_core.feature_maps.sums import sum_of_products, underlying_convolution
 
 __all__ = [
     "ablate",
@@ -37,7 +37,6 @@ __all__ = [
     "colour_sheet",
     "contact_sheet",
     "contributions",
-    "convolution_behind",
     "convolutions",
     "crop",
     "effective_field",
@@ -50,13 +49,14 @@ __all__ = [
     "matrix_sheet",
     "max_pools",
     "order",
+    "peak_cell",
     "pool_pair",
     "pooled",
     "sheet_of",
     "statistics",
-    "striking_cell",
     "sum_of_products",
     "summarise",
     "summary",
     "tile",
+    "underlying_convolution",
 ]

@@ -1,4 +1,4 @@
-"""What the network would say without a channel."""
+"""The prediction of a network without some of its channels."""
 
 from collections.abc import Iterable
 
@@ -14,20 +14,28 @@ from convis_core.values import check_whole
 
 
 def ablate(model: LoadedModel, x: Tensor, layer: str, channels: Iterable[int], *, keep_only: bool = False) -> Ablation:
-    """The prediction with some channels of a layer set to zero, beside the prediction as it is.
+    """The prediction with some channels of a layer set to zero, next to the unchanged one.
 
-    The zeros are put in on the way through the traced network; the network itself is not touched.
+    The zeros are inserted during the pass through the traced network; the network itself is not modified.
 
     Args:
         model: the network.
         x: pixels in [0, 1], float32 [1, 3, S, S].
         layer: name of a layer or block.
-        channels: indices of the channels.
-        keep_only: set all other channels to zero instead.
+        channels: indices of the channels to set to zero.
+        keep_only: set all the other channels to zero instead.
 
     Raises:
         SpecError: when ``x`` is not one picture of the network's size, the layer is none or has no maps, or it has no
             such channel.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from convis_core import feature_maps, models
+    >>> model = models.wrap(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()))
+    >>> ablation = feature_maps.ablate(model, torch.rand(1, 3, 224, 224), "1", [0, 2])
+    >>> ablation.after.logits[[0, 2]].tolist(), torch.equal(ablation.after.logits[1::2], ablation.before.logits[1::2])
+    ([0.0, 0.0], True)
     """
     before = predict(model, x)
     count = network.trace(model).shapes[map_node(model, layer)][1]

@@ -1,4 +1,4 @@
-"""Contact sheets: all channels of a layer as one image with hard pixels, and the way back from a click to a cell."""
+"""Contact sheets: all channels of a layer as one image with hard pixels, and the cell under each of its points."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from convis_core.results import Cell, ContactSheet, FeatureMaps, SheetLayout, Sh
 from convis_core.results.sheets import Order, Scale
 from convis_core.values import check_choice, check_whole
 
-# Screens are about twice as wide as the part of a page that is seen at once is high.
+# A screen is about twice as wide as the visible part of a page is high.
 _ASPECT = 2.0
 _MOST_TILES, _WIDEST = 4096, 8192
 
@@ -24,10 +24,19 @@ def contact_sheet(maps: FeatureMaps, spec: SheetSpec, *, contributions: Tensor |
     Args:
         maps: all channels of the layer.
         spec: order, scale, page.
-        contributions: float32 [C], from ``contributions``; for the order of this name.
+        contributions: float32 [C], from ``contributions``; needed for the order "contribution".
 
     Raises:
-        SpecError: when there is no such page, or the order asks for contributions and there are none.
+        SpecError: when there is no such page, or the order needs contributions and none are given.
+
+    >>> import torch
+    >>> from convis_core import feature_maps
+    >>> from convis_core.results import FeatureMaps, SheetSpec
+    >>> values = torch.arange(3 * 2 * 2).float().view(3, 2, 2)
+    >>> maps = FeatureMaps("layer", values, feature_maps.statistics(values))
+    >>> sheet = feature_maps.contact_sheet(maps, SheetSpec(order="activation", per_page=2))
+    >>> sheet.layout.channels, sheet.pages, sheet.low.tolist(), sheet.high.tolist()
+    ((2, 1), 2, [0.0, 0.0], [11.0, 11.0])
     """
     check_choice("The scale", spec.scale, get_args(Scale))
     ordered = order(maps, spec.order, contributions=contributions)
@@ -38,13 +47,22 @@ def contact_sheet(maps: FeatureMaps, spec: SheetSpec, *, contributions: Tensor |
 def sheet_of(
     maps: FeatureMaps, channels: Sequence[int], *, scale: Scale = "channel", width: int = 1200
 ) -> ContactSheet:
-    """The channels named, side by side.
+    """The given channels side by side.
 
     Args:
         maps: all channels of the layer.
         channels: which of them, in reading order; at least one.
         scale: "layer" or "channel".
-        width: about how many pixels wide the sheet shall be.
+        width: approximate width of the sheet, in pixels.
+
+    >>> import torch
+    >>> from convis_core import feature_maps
+    >>> from convis_core.results import FeatureMaps
+    >>> values = torch.arange(3 * 2 * 2).float().view(3, 2, 2)
+    >>> maps = FeatureMaps("layer", values, feature_maps.statistics(values))
+    >>> sheet = feature_maps.sheet_of(maps, [2, 0])
+    >>> sheet.layout.channels, sheet.low.tolist(), sheet.high.tolist()
+    ((2, 0), [8.0, 0.0], [11.0, 3.0])
     """
     layout = lay_out(channels, (maps.values.shape[1], maps.values.shape[2]), width=width)
     tiles = maps.values[list(channels)]
@@ -53,15 +71,23 @@ def sheet_of(
 
 
 def order(maps: FeatureMaps, by: Order, *, contributions: Tensor | None = None) -> tuple[int, ...]:
-    """The channels of a layer, sorted; equals stay in order of index.
+    """The indices of a layer's channels, sorted; ties stay in order of index.
 
     Args:
         maps: all channels of the layer.
         by: "index", or largest first by "activation" (mean), "variance" or "contribution".
-        contributions: float32 [C], for the order of this name; what speaks against the class comes last.
+        contributions: float32 [C], needed for the order "contribution"; evidence against the class comes last.
 
     Raises:
-        SpecError: when the order asks for contributions and there are none, or is none of the four.
+        SpecError: when the order needs contributions and none are given, or is none of the four.
+
+    >>> import torch
+    >>> from convis_core import feature_maps
+    >>> from convis_core.results import FeatureMaps
+    >>> values = torch.tensor([[[1.0, 1.0]], [[0.0, 4.0]], [[3.0, 3.0]]])
+    >>> maps = FeatureMaps("layer", values, feature_maps.statistics(values))
+    >>> feature_maps.order(maps, "activation"), feature_maps.order(maps, "variance")
+    ((2, 1, 0), (1, 0, 2))
     """
     check_choice("The order", by, get_args(Order))
     keys = {"activation": maps.statistics.mean, "variance": maps.statistics.std, "contribution": contributions}
@@ -74,7 +100,7 @@ def order(maps: FeatureMaps, by: Order, *, contributions: Tensor | None = None) 
 
 
 def page_of(ordered: Sequence[int], page: int, per_page: int) -> tuple[tuple[int, ...], int]:
-    """The part of a sequence that stands on one page, and the number of pages.
+    """The part of a sequence on one page, and the number of pages.
 
     Raises:
         SpecError: when there is no such page.
@@ -88,13 +114,21 @@ def page_of(ordered: Sequence[int], page: int, per_page: int) -> tuple[tuple[int
 def lay_out(
     channels: Sequence[int], cells: tuple[int, int], *, width: int = 1200, spacing: float = 1 / 30
 ) -> SheetLayout:
-    """A grid about twice as wide as high, its maps enlarged by a whole factor to fill the width.
+    """A grid about twice as wide as high, with its maps enlarged by an integer factor to fill the width.
 
     Args:
         channels: what the tiles show, in reading order; at least one.
         cells: (height, width) of a map.
-        width: about how many pixels wide the sheet shall be. Maps are never made smaller, so it may be wider.
+        width: approximate width of the sheet, in pixels. Maps are never reduced, so the sheet may be wider.
         spacing: the gap as a share of a tile, at least two pixels; more where tiles may be as pale as the gap.
+
+    Raises:
+        SpecError: when the width is not between 1 and 8,192.
+
+    >>> from convis_core import feature_maps
+    >>> layout = feature_maps.lay_out(range(512), (14, 14))
+    >>> layout.columns, layout.rows, layout.zoom
+    (32, 16, 3)
     """
     check_whole("The width of a sheet", width, 1, _WIDEST)
     height_of_map, width_of_map = cells
@@ -106,20 +140,27 @@ def lay_out(
 
 
 def _columns(count: int, ideal: float) -> int:
-    """A number of columns near the ideal that leaves few places empty in the last row; rather wide than high."""
+    """A number of columns near the ideal that leaves few empty positions in the last row; in doubt, the wider grid."""
     candidates = range(max(1, math.ceil(ideal * 0.8)), max(1, math.floor(ideal * 1.25)) + 1)
     possible = [columns for columns in candidates if columns <= count] or [count]
     return min(possible, key=lambda columns: (-count % columns, columns < ideal, abs(columns - ideal)))
 
 
-def striking_cell(values: Tensor) -> tuple[int, int]:
-    """(row, column) of the largest value of a map that is its own.
+def peak_cell(values: Tensor) -> tuple[int, int]:
+    """The cell, (row, column), with the largest value of a map that is not saturated.
 
-    Where several cells share the maximum it is a ceiling, ReLU6's for one, and such a cell no longer answers to small
-    changes of the picture; the largest value below it is taken then, if there is one that is not the floor.
+    Where several cells share the maximum, it is a ceiling such as that of ReLU6, and such cells do not respond to small
+    changes in the picture. Then the largest value below the ceiling counts, unless that is the map's minimum.
 
     Args:
         values: [H, W].
+
+    >>> import torch
+    >>> from convis_core import feature_maps
+    >>> feature_maps.peak_cell(torch.tensor([[1.0, 5.0], [2.0, 3.0]]))
+    (0, 1)
+    >>> feature_maps.peak_cell(torch.tensor([[6.0, 6.0], [0.0, 3.0]]))
+    (1, 1)
     """
     top = values == values.max()
     below = values.masked_fill(top, -math.inf)
@@ -129,11 +170,11 @@ def striking_cell(values: Tensor) -> tuple[int, int]:
 
 
 def limits(tiles: Tensor, everything: Tensor, scale: Scale) -> tuple[Tensor, Tensor]:
-    """What the darkest and the brightest colour of each tile stand for.
+    """The values that the darkest and the brightest colour of each tile stand for.
 
     Args:
         tiles: [n, H, W], the maps on the sheet.
-        everything: [C, H, W], all maps of the layer, so that its pages can be compared.
+        everything: [C, H, W], all maps of the layer, so that its pages share one scale.
         scale: "layer" or "channel".
     """
     if scale == "layer":
@@ -144,7 +185,7 @@ def limits(tiles: Tensor, everything: Tensor, scale: Scale) -> tuple[Tensor, Ten
 
 
 def scaled(tiles: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Each tile from its own [low, high] to [0, 1]; a tile whose range is empty becomes 0.
+    """Each tile mapped from its own [low, high] to [0, 1]; a tile with an empty range becomes 0.
 
     Args:
         tiles: [n, ...].
@@ -158,14 +199,21 @@ def scaled(tiles: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 
 def tile(tiles: Tensor, layout: SheetLayout) -> Tensor:
-    """Maps side by side, each cell enlarged to a hard square, nan in the gaps.
+    """Maps side by side, each cell enlarged to a uniform square, with nan in the gaps.
 
     Args:
         tiles: [n, h, w], or [n, 3, h, w] in colour, in reading order.
-        layout: where they lie.
+        layout: positions of the tiles.
 
     Returns:
         [H', W'], or [3, H', W'].
+
+    >>> import torch
+    >>> from convis_core import feature_maps
+    >>> from convis_core.results import SheetLayout
+    >>> layout = SheetLayout(channels=(0, 1), columns=2, map_height=1, map_width=1, zoom=2, gap=1)
+    >>> feature_maps.tile(torch.tensor([[[0.0]], [[1.0]]]), layout)[1]
+    tensor([nan, 0., 0., nan, 1., 1., nan])
     """
     large = tiles.repeat_interleave(layout.zoom, dim=-2).repeat_interleave(layout.zoom, dim=-1)
     sheet = torch.full((*tiles.shape[1:-2], *layout.size), math.nan)
@@ -178,24 +226,36 @@ def tile(tiles: Tensor, layout: SheetLayout) -> Tensor:
 
 
 def channel_at(layout: SheetLayout, x: float, y: float) -> int | None:
-    """The channel whose tile lies under a point of the sheet; None in a gap, in an empty place and outside.
+    """The channel whose tile lies under a point of the sheet; None in a gap, in an empty position and outside.
 
     Args:
         layout: of the sheet.
         x: pixels from the left edge of the sheet.
         y: pixels from its top.
+
+    >>> from convis_core import feature_maps
+    >>> from convis_core.results import SheetLayout
+    >>> layout = SheetLayout(channels=(4, 7), columns=2, map_height=3, map_width=3, zoom=2, gap=2)
+    >>> feature_maps.channel_at(layout, 12.0, 5.0), feature_maps.channel_at(layout, 1.0, 5.0)
+    (7, None)
     """
     cell = cell_at(layout, x, y)
     return None if cell is None else cell.channel
 
 
 def cell_at(layout: SheetLayout, x: float, y: float) -> Cell | None:
-    """The cell under a point of the sheet; None in a gap, in an empty place and outside.
+    """The cell under a point of the sheet; None in a gap, in an empty position and outside.
 
     Args:
         layout: of the sheet.
         x: pixels from the left edge of the sheet.
         y: pixels from its top.
+
+    >>> from convis_core import feature_maps
+    >>> from convis_core.results import SheetLayout
+    >>> layout = SheetLayout(channels=(4, 7), columns=2, map_height=3, map_width=3, zoom=2, gap=2)
+    >>> feature_maps.cell_at(layout, 12.0, 5.0)
+    Cell(channel=7, row=1, column=1)
     """
     down, across = layout.pitch
     tile_row, within_y = divmod(y - layout.gap, down)

@@ -1,4 +1,4 @@
-"""What the layers of a network answer to a picture: one map a layer, or all channels of one layer."""
+"""The response of a network's layers to a picture: one map per layer, or all channels of one layer."""
 
 from collections.abc import Iterable
 
@@ -12,11 +12,18 @@ from convis_core.network.checks import check_picture
 from convis_core.results import ChannelStatistics, FeatureMaps, LayerSummary
 
 BLOCK = "block"
-"""The kind of a layer that is made of several operations."""
+"""The kind of a layer that consists of several operations."""
 
 
 def map_layers(model: LoadedModel) -> tuple[str, ...]:
-    """Names of all operations whose output is a stack of maps [1, C, H, W], in order of execution."""
+    """The names of all operations whose output is a stack of maps [1, C, H, W], in order of execution.
+
+    >>> from torch import nn
+    >>> from convis_core import feature_maps, models
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> feature_maps.map_layers(models.wrap(network, input_size=16))  # "3" flattens the maps
+    ('normalise', '0', '1', '2')
+    """
     traced = network.trace(model)
     return tuple(name for name in network.layer_names(model) if len(traced.shapes.get(traced.node(name), ())) == 4)
 
@@ -24,41 +31,51 @@ def map_layers(model: LoadedModel) -> tuple[str, ...]:
 def summarise(model: LoadedModel, x: Tensor, layers: Iterable[str] | None = None) -> tuple[LayerSummary, ...]:
     """Every layer's output averaged over its channels, with its statistics, in one pass.
 
-    Each output is reduced to its summary when it appears and then let go, so that memory holds the largest layer
-    and not the whole network.
+    Each output is reduced to its summary and released as soon as it has been computed, so that memory holds the largest
+    layer and not the whole network.
 
     Args:
         model: the network.
         x: pixels in [0, 1], float32 [1, 3, S, S].
-        layers: names of layers or blocks, in the order wanted; without them, those that the registry shows.
+        layers: names of layers or blocks, in the order wanted; by default the model's ``feature_layers``.
 
     Raises:
         SpecError: when ``x`` is not one picture of the network's size, a name is no layer of it, or a layer's output
             has no rows and columns.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from convis_core import feature_maps, models
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> model = models.wrap(network, input_size=16)
+    >>> for layer in feature_maps.summarise(model, torch.rand(1, 3, 16, 16), ["0", "1"]):
+    ...     print(layer.layer, layer.kind, layer.shape, layer.average.shape)
+    0 convolution (4, 14, 14) torch.Size([14, 14])
+    1 activation (4, 14, 14) torch.Size([14, 14])
     """
     check_picture(model, x)
     names = model.spec.feature_layers if layers is None else tuple(layers)
     nodes = {name: map_node(model, name) for name in names}
-    # Two names may mean one operation (a block and its last layer), and an operation can be watched once only.
+    # Two names may stand for one operation (a block and its last layer), and each operation takes one edit only.
     first_names = {node: name for name, node in reversed(nodes.items())}
-    noted: dict[fx.Node, tuple[Tensor, ChannelStatistics]] = {}
+    recorded: dict[fx.Node, tuple[Tensor, ChannelStatistics]] = {}
 
-    def note(node: fx.Node) -> network.Edit:
-        def watch(output: Tensor) -> Tensor:
-            noted[node] = output[0].mean(dim=0).cpu(), statistics(output[0])
+    def recorder(node: fx.Node) -> network.Edit:
+        def record(output: Tensor) -> Tensor:
+            recorded[node] = output[0].mean(dim=0).cpu(), statistics(output[0])
             return output
 
-        return watch
+        return record
 
     with torch.no_grad():
         network.forward(
-            network.trace(model), x.to(model.device), edits={name: note(node) for node, name in first_names.items()}
+            network.trace(model), x.to(model.device), edits={name: recorder(node) for node, name in first_names.items()}
         )
-    return tuple(_summary(name, _kind(model, name), *noted[node]) for name, node in nodes.items())
+    return tuple(_summary(name, _kind(model, name), *recorded[node]) for name, node in nodes.items())
 
 
 def maps(model: LoadedModel, x: Tensor, layer: str) -> FeatureMaps:
-    """All channels of one layer.
+    """The feature maps of all channels of one layer, with their statistics.
 
     Args:
         model: the network.
@@ -67,6 +84,14 @@ def maps(model: LoadedModel, x: Tensor, layer: str) -> FeatureMaps:
 
     Raises:
         SpecError: when ``x`` is not one picture of the network's size, or the layer is none or has no maps.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from convis_core import feature_maps, models
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> maps = feature_maps.maps(models.wrap(network, input_size=16), torch.rand(1, 3, 16, 16), "1")
+    >>> maps.values.shape, bool((maps.statistics.minimum >= 0).all())
+    (torch.Size([4, 14, 14]), True)
     """
     check_picture(model, x)
     map_node(model, layer)
@@ -75,25 +100,31 @@ def maps(model: LoadedModel, x: Tensor, layer: str) -> FeatureMaps:
 
 
 def statistics(values: Tensor) -> ChannelStatistics:
-    """Range, mean, spread, sparsity of each channel, and which channels are dead.
+    """Range, mean, standard deviation and sparsity of each channel, and which channels are dead.
 
     Args:
         values: [C, H, W], a layer's output for one picture.
+
+    >>> import torch
+    >>> from convis_core import feature_maps
+    >>> channels = feature_maps.statistics(torch.tensor([[[0.0, 0.0]], [[0.0, 2.0]]]))
+    >>> channels.mean.tolist(), channels.std.tolist(), channels.sparsity.tolist(), channels.dead.tolist()
+    ([0.0, 1.0], [0.0, 1.0], [1.0, 0.5], [True, False])
     """
     cells = values.detach().flatten(1)
     minimum, maximum = cells.aminmax(dim=1)
     variance, mean = torch.var_mean(cells, dim=1, correction=0)
-    same_everywhere = minimum == maximum
-    dead = same_everywhere & (maximum == 0) if cells.shape[1] == 1 else same_everywhere
+    constant = minimum == maximum
+    dead = constant & (maximum == 0) if cells.shape[1] == 1 else constant
     sparsity = (cells == 0).float().mean(dim=1)
     return ChannelStatistics(*(value.cpu() for value in (minimum, maximum, mean, variance.sqrt(), sparsity, dead)))
 
 
 def contributions(model: LoadedModel, x: Tensor, layer: str, target: int) -> Tensor:
-    """How much each channel of a layer speaks for a class, to first order.
+    """The evidence of each channel of a layer for a class, to first order.
 
-    contribution_c = sum over the cells of (d logit_target / d a_c) * a_c. Of layers after which the network is linear
-    the contributions add up to the logit less its bias; of others they are an estimate.
+    contribution_c = sum over the cells of (d logit_target / d a_c) * a_c. Where the rest of the network is linear, the
+    contributions add up to the logit minus its bias; elsewhere they are an estimate.
 
     Args:
         model: the network.
@@ -102,18 +133,28 @@ def contributions(model: LoadedModel, x: Tensor, layer: str, target: int) -> Ten
         target: index of the class.
 
     Returns:
-        float32 [C]; positive speaks for the class, negative against it.
+        float32 [C]; positive for evidence for the class, negative for evidence against it.
 
     Raises:
         SpecError: when ``x`` is not one picture of the network's size, ``target`` is no class, or the layer is none
             or has no maps.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from convis_core import feature_maps, models, network
+    >>> layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    >>> model, x = models.wrap(layers, input_size=16), torch.rand(1, 3, 16, 16)
+    >>> contributions = feature_maps.contributions(model, x, "1", target=0)
+    >>> logit, bias = network.predict(model, x).logits[0], model.module.get_parameter("4.bias")[0]
+    >>> contributions.shape, torch.allclose(contributions.sum() + bias, logit, atol=1e-5)
+    (torch.Size([4]), True)
     """
     activation, gradient = network.gradient_at(model, x, layer, target)
     return (gradient * activation)[0].sum(dim=(1, 2)).cpu()
 
 
 def map_node(model: LoadedModel, layer: str) -> fx.Node:
-    """The operation behind the name of a layer that has maps.
+    """The operation that a name stands for, which must have maps.
 
     Raises:
         SpecError: when the network has no such layer or its output has no rows and columns.
@@ -134,7 +175,16 @@ def _kind(model: LoadedModel, layer: str) -> str:
 
 
 def summary(maps: FeatureMaps) -> LayerSummary:
-    """What ``summarise`` says of a layer, from all its channels; the kind is left empty."""
+    """The summary of one layer, as ``summarise`` returns it, computed from its maps; the kind is left empty.
+
+    >>> import torch
+    >>> from convis_core import feature_maps
+    >>> from convis_core.results import FeatureMaps
+    >>> values = torch.tensor([[[0.0, 2.0]], [[4.0, 2.0]]])
+    >>> summary = feature_maps.summary(FeatureMaps("layer", values, feature_maps.statistics(values)))
+    >>> summary.average.tolist(), summary.mean, summary.minimum, summary.maximum
+    ([[2.0, 2.0]], 2.0, 0.0, 4.0)
+    """
     return _summary(maps.layer, "", maps.values.mean(dim=0), maps.statistics)
 
 

@@ -1,4 +1,4 @@
-"""One cell of a convolution as the sum of products that it is."""
+"""One cell of a convolution written out as a sum of products."""
 
 import torch
 from torch import Tensor, fx, nn
@@ -16,10 +16,10 @@ from convis_core.results.architecture import Padding
 _CELL_BY_CELL = frozenset({operations.BATCH_NORM, operations.ACTIVATION, operations.DROPOUT, operations.IDENTITY})
 
 
-def convolution_behind(model: LoadedModel, layer: str) -> str | None:
-    """The convolution whose cells become this layer's cells, one to one, by batch norm and activation alone.
+def underlying_convolution(model: LoadedModel, layer: str) -> str | None:
+    """The convolution from whose cells this layer's cells follow, one by one, by batch norm and activation alone.
 
-    None where there is no single one: after pooling, additions and concatenations.
+    None where there is no single one: after pooling, addition and concatenation.
 
     Args:
         model: the network.
@@ -27,13 +27,20 @@ def convolution_behind(model: LoadedModel, layer: str) -> str | None:
 
     Raises:
         SpecError: when the network has no such layer.
+
+    >>> from torch import nn
+    >>> from convis_core import feature_maps, models
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> model = models.wrap(network, input_size=16)
+    >>> feature_maps.underlying_convolution(model, "2"), feature_maps.underlying_convolution(model, "3")
+    ('0', None)
     """
     chain = _chain(model, layer)
     return network.trace(model).names[chain[0]] if chain else None
 
 
 def sum_of_products(model: LoadedModel, x: Tensor, layer: str, cell: Cell) -> SumOfProducts:
-    """A cell written out: total = bias + sum over inputs and kernel of input * weight, and what follows.
+    """A cell written out as bias + sum over inputs and kernel of input * weight, with the layers that follow.
 
     Args:
         model: the network.
@@ -43,17 +50,29 @@ def sum_of_products(model: LoadedModel, x: Tensor, layer: str, cell: Cell) -> Su
 
     Raises:
         SpecError: when ``x`` is not one picture of the network's size, there is no such layer or cell, or no
-            convolution stands behind the layer; see ``convolution_behind``.
+            convolution underlies the layer; see ``underlying_convolution``.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from convis_core import feature_maps, models
+    >>> from convis_core.results import Cell
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    >>> model, x = models.wrap(network, input_size=16), torch.rand(1, 3, 16, 16)
+    >>> written = feature_maps.sum_of_products(model, x, "1", Cell(channel=2, row=0, column=5))
+    >>> written.products.shape, written.outside.tolist()[0]  # the kernel's first row lies on the padding
+    (torch.Size([3, 3, 3]), [True, True, True])
+    >>> round(float(written.products.sum()) + written.bias - written.total, 4) == 0, written.then[0][0]
+    (True, '1')
     """
     check_picture(model, x)
     check_cell(model, layer, cell)
     chain = _chain(model, layer)
     if not chain:
-        raise SpecError(f"The cells of layer {layer!r} are not the sums of one convolution.")
+        raise SpecError(f"The cells of layer {layer!r} are not the sums of a single convolution.")
     traced = network.trace(model)
     convolution = traced.module.get_submodule(str(chain[0].target))
     if not isinstance(convolution, nn.Conv2d) or convolution.padding_mode != "zeros":
-        raise SpecError(f"Layer {traced.names[chain[0]]!r} pads with something else than zeros; its sum is not shown.")
+        raise SpecError(f"Layer {traced.names[chain[0]]!r} pads with values other than zero; its sum is not shown.")
     source = traced.names[chain[0].all_input_nodes[0]]
     names = [traced.names[node] for node in chain]
     outputs = network.record(model, x, [source, *names])
@@ -83,7 +102,7 @@ def _chain(model: LoadedModel, layer: str) -> list[fx.Node]:
 
 
 def _window(convolution: nn.Conv2d, source: Tensor, cell: Cell) -> tuple[Tensor, Tensor]:
-    """What a kernel lies on, [I, kh, kw] with zeros beyond the border, and which of its places lie beyond it."""
+    """The inputs under a kernel, [I, kh, kw] with zeros beyond the border, and which of its taps lie beyond it."""
     reads = convolution.weight.shape[1]
     first = cell.channel // (convolution.out_channels // convolution.groups) * reads
     inputs = _under_kernel(convolution, source[first : first + reads], cell)
@@ -92,14 +111,14 @@ def _window(convolution: nn.Conv2d, source: Tensor, cell: Cell) -> tuple[Tensor,
 
 
 def _on_padding(convolution: nn.Conv2d, shape: torch.Size, padding: Padding, cell: Cell) -> Tensor:
-    """The places of a kernel that lie on what a padding layer before the convolution added."""
+    """The taps of a kernel that lie on what a padding layer before the convolution added."""
     inside = torch.zeros(shape, dtype=torch.bool)
     inside[padding.top : shape[0] - padding.bottom, padding.left : shape[1] - padding.right] = True
     return ~_under_kernel(convolution, inside, cell)
 
 
 def _under_kernel(convolution: nn.Conv2d, source: Tensor, cell: Cell) -> Tensor:
-    # Convolutions keep their padding in this form whether it was given as numbers or as "same".
+    # Convolutions store their padding in this form whether it was given as numbers or as "same".
     padded = functional.pad(source, convolution._reversed_padding_repeated_twice)
     down, across = (
         slice(position * stride, position * stride + (kernel - 1) * step + 1, step)

@@ -66,10 +66,10 @@ def test_numbers_out_of_range_are_brought_into_it(open_page):
     assert app.number_input(key="feature_maps_channel").value == 15
 
 
-def test_another_channel_begins_at_its_striking_cell(open_page, lite0, x):
+def test_another_channel_begins_at_its_largest_value(open_page, lite0, x):
     app = opened(open_page, pickers.CHANNEL, layer="blocks.4", channel="7", row="0", column="0")
     app.number_input(key="feature_maps_channel").set_value(8).run()
-    expected = feature_maps.striking_cell(feature_maps.maps(lite0, x, "blocks.4").values[8])
+    expected = feature_maps.peak_cell(feature_maps.maps(lite0, x, "blocks.4").values[8])
     cell = tuple(app.number_input(key=f"feature_maps_{name}").value for name in ("row", "column"))
     assert cell == expected
     app.number_input(key="feature_maps_row").set_value(3).run()

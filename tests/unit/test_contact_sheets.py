@@ -1,4 +1,4 @@
-"""Contact sheets: which tile lies where, in which order, on which scale, and as which picture."""
+"""Contact sheets: the position of every tile, their order, their scale and their colours."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_orders_are_largest_first_and_stable() -> None:
     st.integers(10, 120),
     st.sampled_from(("layer", "channel")),
 )
-def test_every_pixel_of_a_sheet_leads_back_to_its_cell(
+def test_every_pixel_of_a_sheet_belongs_to_its_cell(
     channels: int, height: int, width: int, wide: int, scale: str
 ) -> None:
     maps = some_maps(channels, height, width)
@@ -60,7 +60,7 @@ def test_every_pixel_of_a_sheet_leads_back_to_its_cell(
     assert (seen == sheet.layout.zoom**2).all()
 
 
-def test_points_outside_a_sheet_are_nothing() -> None:
+def test_points_outside_a_sheet_belong_to_no_cell() -> None:
     layout = SheetLayout(channels=(4, 7, 9), columns=2, map_height=3, map_width=3, zoom=2, gap=2)
     assert layout.size == (18, 18)
     assert feature_maps.cell_at(layout, 2, 2) == Cell(4, 0, 0)
@@ -69,7 +69,7 @@ def test_points_outside_a_sheet_are_nothing() -> None:
         assert feature_maps.cell_at(layout, x, y) is None
 
 
-def test_pages_hold_every_channel_once_on_one_scale() -> None:
+def test_pages_show_every_channel_once_on_one_scale() -> None:
     maps = some_maps(23, 2, 3)
     sheets = [feature_maps.contact_sheet(maps, SheetSpec(page=page, per_page=10)) for page in range(3)]
     assert [sheet.pages for sheet in sheets] == [3, 3, 3]
@@ -84,7 +84,7 @@ def test_five_hundred_and_twelve_maps_make_one_sheet_twice_as_wide_as_high() -> 
 
 
 @given(st.integers(1, 2048))
-def test_a_sheet_is_rather_wide_than_high_and_leaves_few_places_empty(channels: int) -> None:
+def test_a_sheet_is_wider_than_high_and_leaves_few_positions_empty(channels: int) -> None:
     layout = feature_maps.lay_out(range(channels), (7, 7))
     empty = layout.rows * layout.columns - channels
     assert 0 <= empty < layout.columns
@@ -93,14 +93,14 @@ def test_a_sheet_is_rather_wide_than_high_and_leaves_few_places_empty(channels: 
     assert channels < 8 or empty <= channels / 5
 
 
-def test_the_striking_cell_is_the_largest_that_is_not_a_ceiling() -> None:
-    assert feature_maps.striking_cell(torch.tensor([[1.0, 5.0], [2.0, 3.0]])) == (0, 1)
-    assert feature_maps.striking_cell(torch.tensor([[6.0, 6.0], [0.0, 3.0]])) == (1, 1)
-    assert feature_maps.striking_cell(torch.tensor([[6.0, 6.0], [0.0, 0.0]])) == (0, 0)
-    assert feature_maps.striking_cell(torch.zeros(2, 2)) == (0, 0)
+def test_the_peak_of_a_map_is_its_largest_value_below_a_ceiling() -> None:
+    assert feature_maps.peak_cell(torch.tensor([[1.0, 5.0], [2.0, 3.0]])) == (0, 1)
+    assert feature_maps.peak_cell(torch.tensor([[6.0, 6.0], [0.0, 3.0]])) == (1, 1)
+    assert feature_maps.peak_cell(torch.tensor([[6.0, 6.0], [0.0, 0.0]])) == (0, 0)
+    assert feature_maps.peak_cell(torch.zeros(2, 2)) == (0, 0)
 
 
-def test_a_sheet_becomes_colours_with_clear_gaps_and_dead_channels_crossed_out() -> None:
+def test_a_sheet_is_drawn_with_transparent_gaps_and_dead_channels_crossed_out() -> None:
     maps = some_maps(6, 4, 4)
     sheet = feature_maps.sheet_of(maps, range(6), width=90)
     picture = pictures.sheet_image(sheet, "activation", struck={2})

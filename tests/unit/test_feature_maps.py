@@ -74,29 +74,29 @@ def test_a_block_and_its_last_layer_are_both_summarised(model: LoadedModel, x: T
     assert torch.equal(block.average, last.average)
 
 
-def test_summaries_keep_one_map_a_layer(model: LoadedModel, x: Tensor) -> None:
+def test_summaries_hold_one_map_per_layer(model: LoadedModel, x: Tensor) -> None:
     summaries = feature_maps.summarise(model, x, ["stem", "relu"])
     assert summaries[0].average.untyped_storage().nbytes() == 12 * 12 * 4
     assert len(pickle.dumps(summaries)) < 4000
 
 
-def test_statistics_of_channels_that_are_counted_by_hand() -> None:
+def test_statistics_of_channels_by_hand() -> None:
     values = torch.tensor([[[0.0, 0.0], [0.0, 0.0]], [[3.0, 3.0], [3.0, 3.0]], [[0.0, 2.0], [4.0, -2.0]]])
-    found = feature_maps.statistics(values)
-    assert found.minimum.tolist() == [0, 3, -2]
-    assert found.maximum.tolist() == [0, 3, 4]
-    assert found.mean.tolist() == [0, 3, 1]
-    assert found.std.tolist() == pytest.approx([0, 0, 5**0.5])
-    assert found.sparsity.tolist() == [1, 0, 0.25]
-    assert found.dead.tolist() == [True, True, False]
+    channels = feature_maps.statistics(values)
+    assert channels.minimum.tolist() == [0, 3, -2]
+    assert channels.maximum.tolist() == [0, 3, 4]
+    assert channels.mean.tolist() == [0, 3, 1]
+    assert channels.std.tolist() == pytest.approx([0, 0, 5**0.5])
+    assert channels.sparsity.tolist() == [1, 0, 0.25]
+    assert channels.dead.tolist() == [True, True, False]
 
 
-def test_summary_of_the_maps_equals_the_summary_made_on_the_way(model: LoadedModel, x: Tensor) -> None:
-    (passing,) = feature_maps.summarise(model, x, ["stem"])
-    kept = feature_maps.summary(feature_maps.maps(model, x, "stem"))
-    assert torch.equal(passing.average, kept.average)
+def test_the_summary_of_the_maps_equals_the_summary_made_during_the_pass(model: LoadedModel, x: Tensor) -> None:
+    (during,) = feature_maps.summarise(model, x, ["stem"])
+    afterwards = feature_maps.summary(feature_maps.maps(model, x, "stem"))
+    assert torch.equal(during.average, afterwards.average)
     for name in ("minimum", "maximum", "mean", "std", "sparsity", "dead", "shape"):
-        assert getattr(passing, name) == getattr(kept, name)
+        assert getattr(during, name) == getattr(afterwards, name)
 
 
 def test_a_single_cell_is_dead_only_when_it_is_zero() -> None:
@@ -112,14 +112,14 @@ def test_contributions_add_up_to_the_logit_where_the_rest_is_linear(model: Loade
 
 def test_contributions_equal_finite_differences(model: LoadedModel, x: Tensor) -> None:
     # d logit / d scale of a channel at scale 1 is the sum of gradient times activation.
-    found = feature_maps.contributions(model, x, "stem", 2)
+    contributions = feature_maps.contributions(model, x, "stem", 2)
     for channel in range(6):
         sides = []
         for factor in (1 - 1e-3, 1 + 1e-3):
             values = feature_maps.maps(model, x, "stem").values.double()
             values[channel] *= factor
             sides.append(float(after_stem(model, values[None])[0, 2]))
-        assert float(found[channel]) == pytest.approx((sides[1] - sides[0]) / 2e-3, rel=1e-3, abs=1e-4)
+        assert float(contributions[channel]) == pytest.approx((sides[1] - sides[0]) / 2e-3, rel=1e-3, abs=1e-4)
 
 
 def after_stem(model: LoadedModel, stem: Tensor) -> Tensor:
@@ -134,8 +134,8 @@ def after_stem(model: LoadedModel, stem: Tensor) -> Tensor:
 # Receptive fields
 
 
-def ended(*layers: nn.Module) -> LoadedModel:
-    """The layers with positive weights, so that no two ways to a pixel cancel, and something that returns logits."""
+def with_logits(*layers: nn.Module) -> LoadedModel:
+    """The layers with positive weights, so that no two paths to a pixel cancel, and an end that returns logits."""
     network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -144,8 +144,8 @@ def ended(*layers: nn.Module) -> LoadedModel:
     return models.wrap(network, input_size=SIDE)
 
 
-class Meeting(nn.Module):
-    """Branches of different reach that are added and laid side by side."""
+class Branches(nn.Module):
+    """Branches with different receptive fields that are added and concatenated."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -159,11 +159,11 @@ class Meeting(nn.Module):
 KINDS = {
     "convolution": [nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 5)],
     "stride": [nn.Conv2d(3, 4, 5, stride=2, padding=2), nn.Conv2d(4, 4, 3, stride=2, padding=1)],
-    "lopsided padding": [nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(3, 4, 3, stride=2)],
+    "asymmetric padding": [nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(3, 4, 3, stride=2)],
     "depthwise": [nn.Conv2d(3, 6, 3, padding=1, groups=3), nn.BatchNorm2d(6), nn.ReLU6(), nn.Conv2d(6, 4, 1)],
     "average pooling": [nn.Conv2d(3, 4, 3, padding=1), nn.AvgPool2d(3, stride=2, padding=1)],
     "adaptive pooling": [nn.Conv2d(3, 4, 3, padding=1), nn.AdaptiveAvgPool2d(4)],
-    "branches": [Meeting(), nn.Conv2d(7, 4, 3, stride=2, padding=1)],
+    "branches": [Branches(), nn.Conv2d(7, 4, 3, stride=2, padding=1)],
 }
 POOLED = {
     "max pooling": [nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, stride=2, padding=1)],
@@ -178,7 +178,7 @@ def corners_and_middle(rows: int, columns: int) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_field_is_the_set_of_pixels_with_a_gradient(kind: str) -> None:
-    model = ended(*KINDS[kind])
+    model = with_logits(*KINDS[kind])
     x = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(2)) / 100  # far below ReLU6's ceiling
     layer = str(len(KINDS[kind]) - 1)
     layer = layer if layer in feature_maps.map_layers(model) else f"{layer}.cat"
@@ -192,8 +192,8 @@ def test_field_is_the_set_of_pixels_with_a_gradient(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", POOLED)
 def test_field_of_a_max_pooling_is_what_a_bright_pixel_can_reach(kind: str) -> None:
-    # A maximum passes on one pixel only: the one made bright. So every row and column of the picture is tried.
-    model = ended(*POOLED[kind])
+    # A maximum passes on one pixel only, the brightest. So every row and column of the picture is tried.
+    model = with_logits(*POOLED[kind])
     layer = str(len(POOLED[kind]) - 1)
     maps = feature_maps.maps(model, torch.rand(1, 3, SIDE, SIDE), layer).values
     for row, column in corners_and_middle(*maps.shape[1:]):
@@ -201,8 +201,8 @@ def test_field_of_a_max_pooling_is_what_a_bright_pixel_can_reach(kind: str) -> N
         reached = torch.zeros(SIDE, SIDE, dtype=torch.bool)
         for y in range(SIDE):
             for x in {y, box.left, box.right - 1}:
-                picture = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(y))
-                picture[..., y, x] = 1000
+                picture = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(y)) / 100
+                picture[..., y, x] = 10
                 reached |= feature_maps.effective_field(model, picture, layer, Cell(0, row, column)).values > 0
         rows, columns = (reached.any(dim=axis).nonzero().flatten() for axis in (1, 0))
         assert Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1) == box
@@ -236,7 +236,7 @@ def test_aligned_map_equals_stretching_where_the_map_tiles_the_picture() -> None
     assert torch.equal(feature_maps.aligned(values, vgg16, 224), stretched)
 
 
-def test_aligned_map_puts_each_cell_where_it_looks() -> None:
+def test_aligned_map_puts_each_cell_at_the_centre_of_its_field() -> None:
     alexnet = ReceptiveField(size=(195, 195), jump=(32, 32), start=(-66, -66))
     marked = feature_maps.aligned(torch.eye(6), alexnet, 224)
     for cell in range(6):
@@ -251,24 +251,26 @@ def test_aligned_map_puts_each_cell_where_it_looks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layer", "behind", "then"),
+    ("layer", "convolution", "then"),
     [("stem.1", "stem.1", 0), ("stem", "stem.1", 2), ("grouped", "grouped", 0), ("short", "short", 0)],
 )
-def test_a_cell_is_the_sum_of_its_products(model: LoadedModel, x: Tensor, layer: str, behind: str, then: int) -> None:
+def test_a_cell_is_the_sum_of_its_products(
+    model: LoadedModel, x: Tensor, layer: str, convolution: str, then: int
+) -> None:
     maps = feature_maps.maps(model, x, layer).values
     for row, column in corners_and_middle(*maps.shape[1:]):
         cell = Cell(maps.shape[0] - 1, row, column)
-        found = feature_maps.sum_of_products(model, x, layer, cell)
-        assert found.layer == behind == feature_maps.convolution_behind(model, layer)
-        assert float(found.products.sum()) + found.bias == pytest.approx(found.total, abs=1e-5)
-        assert len(found.then) == then
-        assert found.supporting() + found.opposing() == pytest.approx(float(found.by_input().sum()), abs=1e-5)
-        assert found.opposing() <= 0 <= found.supporting()
-        assert (found.then[-1][1] if then else found.total) == pytest.approx(float(maps[cell]), abs=1e-6)
-        assert not found.inputs[:, found.outside].any()
+        written = feature_maps.sum_of_products(model, x, layer, cell)
+        assert written.layer == convolution == feature_maps.underlying_convolution(model, layer)
+        assert float(written.products.sum()) + written.bias == pytest.approx(written.total, abs=1e-5)
+        assert len(written.then) == then
+        assert written.supporting() + written.opposing() == pytest.approx(float(written.by_input().sum()), abs=1e-5)
+        assert written.opposing() <= 0 <= written.supporting()
+        assert (written.then[-1][1] if then else written.total) == pytest.approx(float(maps[cell]), abs=1e-6)
+        assert not written.inputs[:, written.outside].any()
 
 
-def test_places_on_padding_are_marked_wherever_the_padding_comes_from(model: LoadedModel, x: Tensor) -> None:
+def test_taps_on_padding_are_marked_wherever_the_padding_comes_from(model: LoadedModel, x: Tensor) -> None:
     last = feature_maps.sum_of_products(model, x, "stem", Cell(0, 11, 11))
     assert last.outside.tolist() == [[False, False, True], [False, False, True], [True, True, True]]
     first = feature_maps.sum_of_products(model, x, "grouped", Cell(0, 0, 2))
@@ -276,8 +278,8 @@ def test_places_on_padding_are_marked_wherever_the_padding_comes_from(model: Loa
 
 
 @pytest.mark.parametrize("layer", ["pool", "relu", "add", "average", "normalise"])
-def test_other_layers_are_no_single_sum(model: LoadedModel, x: Tensor, layer: str) -> None:
-    assert feature_maps.convolution_behind(model, layer) is None
+def test_other_layers_are_not_single_sums(model: LoadedModel, x: Tensor, layer: str) -> None:
+    assert feature_maps.underlying_convolution(model, layer) is None
     with pytest.raises(SpecError, match="not the sums"):
         feature_maps.sum_of_products(model, x, layer, Cell(0, 0, 0))
 
@@ -288,25 +290,25 @@ def test_other_layers_are_no_single_sum(model: LoadedModel, x: Tensor, layer: st
 @pytest.mark.parametrize("keep_only", [False, True])
 def test_ablation_equals_zeroing_by_hand(model: LoadedModel, x: Tensor, keep_only: bool) -> None:
     state, hooks = whole_state(model), len(model.module.get_submodule("stem")._forward_hooks)
-    found = feature_maps.ablate(model, x, "stem", [4, 1, 4], keep_only=keep_only)
+    ablation = feature_maps.ablate(model, x, "stem", [4, 1, 4], keep_only=keep_only)
     stem = feature_maps.maps(model, x, "stem").values[None].clone()
     stem[:, [0, 2, 3, 5] if keep_only else [1, 4]] = 0
-    torch.testing.assert_close(found.after.logits, after_stem(model, stem)[0])
-    assert not torch.equal(found.after.logits, found.before.logits)
-    assert torch.equal(found.before.logits, predict(model, x).logits)
-    assert found.channels == (1, 4)
-    assert len(found.after.top) == 5
+    torch.testing.assert_close(ablation.after.logits, after_stem(model, stem)[0])
+    assert not torch.equal(ablation.after.logits, ablation.before.logits)
+    assert torch.equal(ablation.before.logits, predict(model, x).logits)
+    assert ablation.channels == (1, 4)
+    assert len(ablation.after.top) == 5
     assert all(torch.equal(value, state[name]) for name, value in model.module.state_dict().items())
     assert len(model.module.get_submodule("stem")._forward_hooks) == hooks == 0
     assert not model.module.training
 
 
 def test_ablating_nothing_and_keeping_everything_change_nothing(model: LoadedModel, x: Tensor) -> None:
-    for found in (
+    for ablation in (
         feature_maps.ablate(model, x, "relu", []),
         feature_maps.ablate(model, x, "relu", range(8), keep_only=True),
     ):
-        assert torch.equal(found.before.logits, found.after.logits)
+        assert torch.equal(ablation.before.logits, ablation.after.logits)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -323,12 +325,12 @@ def test_the_grad_mode_is_left_as_it_was(model: LoadedModel, x: Tensor, enabled:
 
 
 def test_filters_are_the_weights_with_their_norms(model: LoadedModel) -> None:
-    found = feature_maps.filters(model, "grouped")
+    kernels = feature_maps.filters(model, "grouped")
     weight = model.module.get_parameter("grouped.weight")
-    assert torch.equal(found.weights, weight)
-    assert found.weights.data_ptr() != weight.data_ptr()
-    assert found.norms.tolist() == pytest.approx([float(kernel.square().sum().sqrt()) for kernel in weight])
-    assert (found.groups, found.on_picture) == (2, False)
+    assert torch.equal(kernels.weights, weight)
+    assert kernels.weights.data_ptr() != weight.data_ptr()
+    assert kernels.norms.tolist() == pytest.approx([float(kernel.square().sum().sqrt()) for kernel in weight])
+    assert (kernels.groups, kernels.on_picture) == (2, False)
     assert not feature_maps.filters(model, "short").bias.any()
 
 
@@ -339,7 +341,7 @@ def test_convolutions_of_the_network_and_of_a_block(model: LoadedModel) -> None:
 
 
 @pytest.mark.parametrize("scale", ["layer", "channel"])
-def test_colour_sheet_shows_zero_as_grey_and_keeps_the_signs(model: LoadedModel, scale: str) -> None:
+def test_colour_sheet_shows_zero_as_grey_and_preserves_the_signs(model: LoadedModel, scale: str) -> None:
     kernels = feature_maps.filters(model, "stem.1")
     assert kernels.on_picture
     sheet = feature_maps.colour_sheet(kernels, scale=scale)  # type: ignore[arg-type]
@@ -363,7 +365,7 @@ def test_slices_by_filter_and_by_input_channel(model: LoadedModel) -> None:
     assert low + (high - low) * float(one_input.values[gap, gap]) == pytest.approx(float(kernels.weights[0, 2, 0, 0]))
 
 
-def test_a_convolution_of_single_cells_is_one_map_of_weights(model: LoadedModel) -> None:
+def test_a_1x1_convolution_is_one_map_of_weights(model: LoadedModel) -> None:
     kernels = feature_maps.filters(model, "short")
     sheet = feature_maps.matrix_sheet(kernels, width=60)
     assert feature_maps.filters_across(kernels)
@@ -434,7 +436,7 @@ def test_agreement_is_the_correlation_with_the_map_stretched_back() -> None:
 # Refusals and records
 
 
-def test_what_does_not_exist_is_refused_in_words(model: LoadedModel, x: Tensor) -> None:
+def test_what_does_not_exist_is_refused_in_a_sentence(model: LoadedModel, x: Tensor) -> None:
     maps = feature_maps.maps(model, x, "stem")
     kernels = feature_maps.filters(model, "stem.1")
     refusals = [
@@ -442,18 +444,24 @@ def test_what_does_not_exist_is_refused_in_words(model: LoadedModel, x: Tensor) 
         (lambda: feature_maps.summarise(model, x, ["nowhere"]), "no layer"),
         (lambda: feature_maps.maps(model, x, "classifier"), "no maps"),
         (lambda: feature_maps.contributions(model, x, "stem", 5), "Class 5"),
-        (lambda: feature_maps.effective_field(model, x, "stem", Cell(0, 12, 0)), "there is no"),
-        (lambda: feature_maps.effective_field(model, x, "stem", Cell(-1, 0, 0)), "there is no"),
-        (lambda: feature_maps.ablate(model, x, "stem", [0, 6]), "no channel 6"),
-        (lambda: feature_maps.filters(model, "pool"), "no convolution"),
-        (lambda: feature_maps.filters(model, "stem"), "no convolution"),
-        (lambda: feature_maps.kernel_sheet(kernels, KernelSpec(index=3)), "0 to 2"),
-        (lambda: feature_maps.kernel_sheet(kernels, KernelSpec(page=1)), "no sheet 1"),
-        (lambda: feature_maps.colour_sheet(feature_maps.filters(model, "short")), "do not lie"),
-        (lambda: feature_maps.contact_sheet(maps, SheetSpec(order="contribution")), "cannot be sorted"),
-        (lambda: feature_maps.contact_sheet(maps, SheetSpec(page=-1)), "no sheet"),
-        (lambda: feature_maps.contact_sheet(maps, SheetSpec(per_page=0)), "at least one"),
-        (lambda: feature_maps.pool_pair(model, x, "stem"), "no max pooling"),
+        (
+            lambda: feature_maps.effective_field(model, x, "stem", Cell(0, 12, 0)),
+            "row in layer stem .* from 0 to 11, not 12",
+        ),
+        (
+            lambda: feature_maps.effective_field(model, x, "stem", Cell(-1, 0, 0)),
+            "channel in layer stem .* from 0 to 5, not -1",
+        ),
+        (lambda: feature_maps.ablate(model, x, "stem", [0, 6]), "channel of layer stem .* from 0 to 5, not 6"),
+        (lambda: feature_maps.filters(model, "pool"), "not a convolution"),
+        (lambda: feature_maps.filters(model, "stem"), "not a convolution"),
+        (lambda: feature_maps.kernel_sheet(kernels, KernelSpec(index=3)), "input channel .* from 0 to 2, not 3"),
+        (lambda: feature_maps.kernel_sheet(kernels, KernelSpec(page=1)), "sheet .* from 0 to 0, not 1"),
+        (lambda: feature_maps.colour_sheet(feature_maps.filters(model, "short")), "do not read the picture"),
+        (lambda: feature_maps.contact_sheet(maps, SheetSpec(order="contribution")), "give the contributions"),
+        (lambda: feature_maps.contact_sheet(maps, SheetSpec(page=-1)), "sheet .* from 0 to 0, not -1"),
+        (lambda: feature_maps.contact_sheet(maps, SheetSpec(per_page=0)), "maps on a sheet .* from 1 to 4,096, not 0"),
+        (lambda: feature_maps.pool_pair(model, x, "stem"), "not a max pooling"),
     ]
     for attempt, words in refusals:
         with pytest.raises(SpecError, match=words):

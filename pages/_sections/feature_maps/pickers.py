@@ -101,10 +101,10 @@ def channel(found: FeatureMaps) -> int:
 
 
 def cell(context: Context, found: FeatureMaps, chosen: int) -> Cell:
-    """The cell looked at; for a channel that was not looked at before, the most striking one."""
+    """The cell looked at; for a channel that was not looked at before, the one with the largest value."""
     values = found.values[chosen]
     last_row, last_column = (side - 1 for side in values.shape)
-    first_row, first_column = feature_maps.striking_cell(values)
+    first_row, first_column = feature_maps.peak_cell(values)
     looked_at = (context.model.spec.id, context.picture_id, found.layer, chosen)
     before = st.session_state.get(_SEEN)
     if before is not None and before != looked_at:

@@ -13,7 +13,7 @@ def draw(context: Context, name: str, cell: Cell) -> None:
     """All terms where the convolution lies on the picture; their number and their sum where it lies deeper."""
     model, x = context.model, context.x
     st.markdown("**Where its value comes from**")
-    behind = feature_maps.convolution_behind(model, name)
+    behind = feature_maps.underlying_convolution(model, name)
     if behind is None:
         st.markdown(
             f"The cells of {name} are not the sum of one convolution: here maps are pooled, added or laid side by side."
