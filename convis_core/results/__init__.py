@@ -1,4 +1,4 @@
-"""Frozen records: what every computation returns, and the specifications that ask for it.
+"""Frozen records: the results of every computation, and their specifications.
 
 Tensors in a result lie on the CPU, detached. Specifications are hashable, so that they serve as cache keys.
 Everything pickles.

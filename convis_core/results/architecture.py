@@ -1,4 +1,4 @@
-"""What is known of a network before it sees a picture: its layers, its work, what each cell can see."""
+"""Facts about a network that do not depend on a picture: its layers, their cost, their receptive fields."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -19,7 +19,7 @@ class Box(NamedTuple):
 
 
 class Padding(NamedTuple):
-    """Rows and columns laid around a map before a window slides over it."""
+    """Rows and columns added around a map before a window slides over it."""
 
     top: int = 0
     bottom: int = 0
@@ -32,7 +32,7 @@ NO_PADDING = Padding()
 
 @dataclass(frozen=True, slots=True)
 class ReceptiveField:
-    """Which pixels a cell of a layer can depend on, were there no border.
+    """The pixels that a cell of a layer can depend on, on a picture without borders.
 
     Cell i of an axis sees the pixels start + i * jump ... start + i * jump + size - 1.
 
@@ -52,20 +52,20 @@ class LayerRow:
     """One operation of a network, for one picture.
 
     Attributes:
-        name: as in ``graph.layer_names``.
-        kind: what it does, such as "convolution" or "max pool".
+        name: as in ``network.layer_names``.
+        kind: of operation, such as "convolution" or "max pool".
         block: name of the block that it belongs to in ``architecture.blocks``.
         inputs: names of the rows whose outputs it reads; none for the first.
         input_shapes: what it reads, one shape for each input.
         output_shape: what it returns, [N, C, H, W] or [N, C].
         kernel: height and width of its window, in cells; None where there is no window.
         stride: cells from one window to the next, down and across; None likewise.
-        padding: rows and columns laid around its input; None likewise.
+        padding: rows and columns added around its input; None likewise.
         dilation: cells from one tap of the kernel to the next; None likewise.
         groups: into how many parts the channels are split; 1 where they are not.
-        weights: numbers that it learned, without the biases.
-        biases: numbers that it learned and only adds.
-        macs: multiply-adds that a picture costs; see ``architecture.describe``.
+        weights: number of learned weights, without the biases.
+        biases: number of learned biases.
+        macs: multiply-adds for one picture; see ``architecture.describe``.
         activation_bytes: memory of its output in float32.
         field: the pixels that its cells can see.
     """
@@ -94,7 +94,7 @@ class LayerRow:
 
     @property
     def parameters(self) -> int:
-        """All numbers that the layer learned."""
+        """Number of learned weights and biases."""
         return self.weights + self.biases
 
     @property
@@ -104,7 +104,7 @@ class LayerRow:
 
     @property
     def jump(self) -> int:
-        """Pixels between the fields of neighbouring cells; the longer way where they differ."""
+        """Pixels between the fields of neighbouring cells; the larger one where they differ."""
         return max(self.field.jump)
 
 
@@ -113,12 +113,12 @@ class Totals:
     """A network in a few numbers.
 
     Attributes:
-        parameters: numbers that the network learned.
-        weights: of these, the ones that multiply.
-        biases: of these, the ones that are only added.
+        parameters: number of learned weights and biases.
+        weights: of these, the weights.
+        biases: of these, the biases.
         macs: multiply-adds for one picture.
         activation_bytes: memory of all layers' outputs for one picture, in float32.
-        depth: convolutions and linear layers on the longest way from the picture to the logits.
+        depth: convolutions and linear layers on the longest path from the picture to the logits.
         learned_layers: convolutions and linear layers altogether.
         receptive_field: side of the largest field of a layer that still has rows and columns, in pixels.
     """
@@ -135,22 +135,22 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some layers in a row that are drawn as one.
+    """Consecutive layers that are drawn as one.
 
     Attributes:
-        name: of the module that holds them, or of their first layer.
+        name: of the module that contains them, or of their first layer.
         kind: "residual", "concat", "dense", or the kind of its main layer, such as "convolution".
         layers: names of its rows, in order of execution.
         inputs: names of the blocks whose outputs it reads.
         input_shape: what it reads.
         output_shape: what it returns.
-        map_shape: its last map with rows and columns, before it was flattened; else the same.
+        map_shape: shape of its last output with rows and columns, before flattening; else that of the output.
         map_layer: name of the layer that returned that map; empty where no layer of the block returns one.
-        parameters: numbers that its layers learned.
+        parameters: number of weights and biases of its layers.
         macs: multiply-adds for one picture.
         activation_bytes: memory of its layers' outputs, in float32.
         field: the pixels that a cell of its output can see.
-        parts: channels of each branch that a concatenation lays side by side, in order; empty without one.
+        parts: channels of each branch of a concatenation, in order; empty without one.
     """
 
     name: str
@@ -170,7 +170,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Where the parameters are, and where the work is.
+    """Which blocks hold the parameters, and which need the compute.
 
     Attributes:
         heaviest: name of the block with most parameters.
@@ -199,8 +199,8 @@ class Timing:
         median: the middle of the runs.
         fastest: the shortest run, the one least disturbed by other work.
         slowest: the longest run.
-        runs: how many there were, after the warm-up.
-        threads: how many the arithmetic could use.
+        runs: number of runs after the warm-up.
+        threads: number of threads available to the arithmetic.
     """
 
     median: float
@@ -212,11 +212,11 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """Two networks given the same picture in turns.
+    """Two networks timed on the same picture in turns.
 
     Attributes:
-        first: what one of them took.
-        second: what the other took.
+        first: times of one of them.
+        second: times of the other.
         done: turns so far.
         total: turns altogether.
     """
@@ -229,12 +229,12 @@ class Race:
 
 @dataclass(frozen=True, slots=True)
 class Substitution:
-    """A formula of a layer, told by the numbers that go into it and what comes out.
+    """A formula of a layer with the numbers substituted, and its value.
 
     Attributes:
         quantity: which formula, see ``architecture.substitutions``; ``figures.formulas`` writes it.
         numbers: (symbol, number) in the order of the formula.
-        value: what it comes to.
+        value: the result.
     """
 
     quantity: str

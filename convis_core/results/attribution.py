@@ -1,4 +1,4 @@
-"""What a gradient method says about every pixel, and the specifications that ask for it."""
+"""Attributions of every pixel, and the specifications of the methods that compute them."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -17,9 +17,9 @@ class SmoothGradSpec:
         noise_level: sigma of the noise as a share of the picture's range max(x) - min(x), from 0.
         n_samples: number N of noisy copies.
         seed: of the noise, from 0; the noise of copy i depends on the seed and on i alone.
-        variant: what becomes of the gradients g: "mean" of g, "squared" for the mean of g^2, "variance" of g,
+        variant: how the gradients g are combined: "mean" of g, "squared" for the mean of g^2, "variance" of g,
             "absolute" for the mean of |g|.
-        antithetic: copies 2j and 2j+1 get the same noise with opposite signs, so that what is odd in it cancels.
+        antithetic: copies 2j and 2j+1 get the same noise with opposite signs, so that effects odd in the noise cancel.
     """
 
     noise_level: float = 0.15
@@ -34,7 +34,7 @@ class IntegratedGradientsSpec:
     """How to add up gradients on the straight line from a baseline to the picture.
 
     Attributes:
-        steps: points of the line where the gradient is taken (Gauss-Legendre). The logit of a deep network often leaps
+        steps: points of the line where the gradient is taken (Gauss-Legendre). The logit of a deep network often jumps
             within the first twentieth of the line; on EfficientNet-Lite0 the values add up to within 1 % of the
             logit's rise with 256 points, within 5 % with 128, and not reliably with fewer.
         baseline: the picture that stands for "nothing".
@@ -46,7 +46,7 @@ class IntegratedGradientsSpec:
 
 @dataclass(frozen=True, slots=True)
 class NoiseWalkSpec:
-    """How to walk from a picture to the same picture with a little noise.
+    """How to move in steps from a picture to the same picture with a little noise.
 
     Attributes:
         noise_level: sigma of the noise at the end, as a share of the picture's range max(x) - min(x).
@@ -61,7 +61,7 @@ class NoiseWalkSpec:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method with its settings, as ``attribution.method_with`` fills them in; what it does not take is None.
+    """A method with its settings, as ``attribution.method_with`` fills them in; None for those it does not take.
 
     Attributes:
         id: its short name, one of ``attribution.KINDS``.
@@ -76,11 +76,11 @@ class Method:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampleSums:
-    """What SmoothGrad has added up so far, so that more samples continue from fewer, and no variant costs anew.
+    """Running sums of SmoothGrad, from which more samples and other variants continue at no extra cost.
 
     Attributes:
         origin: digest of everything but the number of samples and the variant; sums of another origin are refused.
-        samples: how many noisy copies are in the sums, a multiple of the size of a chunk.
+        samples: number of noisy copies in the sums, a multiple of the size of a chunk.
         total: float64 [3, S, S], the sum of the gradients.
         squares: float64 [3, S, S], the sum of their squares.
         absolute: float64 [3, S, S], the sum of their absolute values.
@@ -99,13 +99,13 @@ class Attribution:
 
     Attributes:
         values: float32 [3, S, S], signed; for a gradient, d logit_target / d pixel with pixels in [0, 1]. Grad-CAM
-            has one value for a pixel and not for its colours: [1, S, S].
+            has one value for each pixel, not for each colour: [1, S, S].
         target: index of the class.
-        method: name of the method in plain words, such as "saliency".
-        done: units of work (samples, steps) that the values hold so far.
-        total: units of work that the final result holds.
-        coarse: of Grad-CAM, the signed map float32 [h, w] on the layer's own grid; otherwise None.
-        sums: of SmoothGrad, what a run with more samples can continue from; otherwise None.
+        method: name of the method, such as "saliency".
+        done: units of work (samples, steps) in the values so far.
+        total: units of work in the final result.
+        coarse: for class activation maps, the signed map float32 [h, w] on the layer's own grid; otherwise None.
+        sums: for SmoothGrad, what a run with more samples can continue from; otherwise None.
     """
 
     values: Tensor
@@ -123,7 +123,7 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NoiseWalk:
-    """The derivative of a class logit at one pixel, on the way from a picture to its noisy copy.
+    """The derivative of a class logit at one pixel, along the line from a picture to its noisy copy.
 
     What is still to be computed is nan.
 
@@ -135,7 +135,7 @@ class NoiseWalk:
         noisy: float32 [3, S, S], the copy x + e, not clipped to [0, 1].
         target: index of the class.
         pixel: (row, column) of the pixel.
-        spec: what was asked.
+        spec: the specification.
         done: points computed.
     """
 
@@ -157,16 +157,16 @@ class NoiseWalk:
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """How one paper or library does SmoothGrad and shows it, as far as it differs from the others.
+    """How one paper or library computes and displays SmoothGrad, where it differs from the others.
 
     Attributes:
         id: its short name.
-        label: how people call it.
-        spec: what it does when nothing is asked of it.
+        label: its usual name.
+        spec: its defaults.
         noise: how it measures the noise.
         averages: what it averages.
-        shows: how it makes one picture of three channels.
-        source: where this can be read.
+        shows: how it combines three channels for display.
+        source: where this is documented.
     """
 
     id: str
@@ -184,7 +184,7 @@ class Running:
 
     Attributes:
         attribution: the latest frame.
-        samples: units of work that each frame so far held.
+        samples: units of work in each frame so far.
         agreement: Pearson's correlation of the signed values of each frame with those of the frame before; nan for
             the first.
     """
@@ -195,10 +195,10 @@ class Running:
 
     @property
     def done(self) -> int:
-        """Units of work that the estimate holds."""
+        """Units of work in the estimate."""
         return self.attribution.done
 
     @property
     def total(self) -> int:
-        """Units of work that the result will hold."""
+        """Units of work in the final result."""
         return self.attribution.total

@@ -1,4 +1,4 @@
-"""Pictures that a network draws by gradient ascent: how to ask for them, and what comes back."""
+"""Pictures drawn by gradient ascent, and the specifications that describe how."""
 
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -14,7 +14,7 @@ Start: TypeAlias = Literal["zeros", "noise", "picture"]
 
 @dataclass(frozen=True, slots=True)
 class Regularisers:
-    """What keeps the picture from becoming noise that excites the network. Zero switches each of them off.
+    """What keeps the picture from becoming noise that maximises the objective. Zero switches each of them off.
 
     The penalties ``l2`` and ``total_variation`` work with every parameterisation; blur and the two kinds of
     clipping change pixels and need the parameterisation "pixels" (Yosinski et al. 2015).
@@ -40,22 +40,22 @@ class Regularisers:
 
 @dataclass(frozen=True, slots=True)
 class Transforms:
-    """How the picture is disturbed before the network sees it: what survives all of it is no accident of pixels.
+    """Random transformations before the network sees the picture: what survives them does not depend on single pixels.
 
-    Every view of every step is drawn anew from the seed and the step. The defaults change nothing.
+    The parameters of every view depend only on the seed, the step and the view. The defaults change nothing.
 
     Attributes:
         views: number of views a step; the gradient is their mean, and they are computed on different lanes.
         jitter: the picture is rolled by up to this many pixels in each direction.
-        shift: the window that is looked at moves by up to this share of the picture's side.
+        shift: the window that the network sees moves by up to this share of the picture's side.
         zoom: smallest and largest side of the window, as a share of the picture's side; above 1 its surroundings
             are the picture's mirror image.
         rotation: largest angle, in degrees.
-        mirror: whether half of the views are seen in a mirror.
+        mirror: whether half of the views are mirrored.
         colour_shift: spread of a random brightness and contrast of each colour.
         noise: sigma of Gaussian noise on the pixels, at the first step and from step ``ramp`` on.
         sides: side of the view as a share of the network's own input, one for each of so many equal parts of the
-            ramp, the last one kept after it. Small views are cheaper and make the network draw one large object.
+            ramp, the last one also after it. Small views are cheaper and make the network draw one large object.
     """
 
     views: int = 1
@@ -71,13 +71,13 @@ class Transforms:
 
 @dataclass(frozen=True, slots=True)
 class Spectrum:
-    """How the parameterisation "fourier" weighs frequencies and colours.
+    """How the parameterisation "fourier" weights frequencies and colours.
 
     Attributes:
         decay: the amplitude of a frequency f is scaled by 1 / f^decay. Photographs have about 1; more is smoother.
         cutoff: frequency, in cycles a pixel, around which the finest detail is faded out; 0.5 is the finest.
         chroma: weight of the two colour axes against brightness.
-        contrast: how far values go before the sigmoid that keeps them in [0, 1].
+        contrast: scale of the values before the sigmoid that maps them to [0, 1].
     """
 
     decay: float = 1.4
@@ -95,7 +95,7 @@ ROBUST = Transforms(
     noise=(0.2, 0.06),
     sides=(9 / 14, 9 / 14, 9 / 14, 9 / 14, 10 / 14, 10 / 14, 11 / 14),
 )
-"""Views that only what a person would recognise survives: zoom, shift, rotation, colours, and above all noise."""
+"""Strong transformations that only recognisable objects survive: zoom, shift, rotation, colours, and strong noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +110,15 @@ class ClassModelSpec:
         learning_rate: length of a step. Pixels: change of a pixel where the gradient has its typical size, or factor
             of the raw gradient. Fourier: of Adam.
         cool_down: share of the learning rate that is taken away, evenly, by step ``ramp``.
-        ramp: steps over which the learning rate cools down, the noise fades and the views grow. Not the number of
-            steps: so that 400 steps are 200 steps and 200 more.
+        ramp: steps over which the learning rate cools down, the noise fades and the views grow. Independent of the
+            number of steps, so that 400 steps are 200 steps and 200 more.
         normalise: whether the gradient is divided by its root mean square over the picture, which makes the learning
             rate and the penalties mean the same for every network.
         seed: of the start and of the transforms.
-        regularisers: what is taken away from the picture.
-        transforms: how the picture is disturbed before the network sees it.
-        steps_at_once: steps of which each follows views of its own, all of them views of the picture before the
-            first one, so that they are computed on different lanes.
+        regularisers: penalties and operations that keep the picture smooth.
+        transforms: random transformations before the network sees the picture.
+        steps_at_once: steps that all use views of the picture before the first of them, each step its own, so that
+            they are computed on different lanes.
         spectrum: weights of frequencies and colours, for "fourier".
         frame_every: steps from one frame to the next.
     """
@@ -140,15 +140,15 @@ class ClassModelSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AscentState:
-    """All that a run needs to go on where it stopped, to the same bits.
+    """Everything that a run needs to resume where it stopped, with the same bits.
 
     Attributes:
         values: what is optimised: float32 [3, S, S], picture minus starting colour, or [3, S, S//2+1, 2], scaled
             Fourier coefficients, real and imaginary.
         first_moment: Adam's running mean of the gradient, of the same shape; empty for pixels.
         second_moment: Adam's running mean of its square; empty for pixels.
-        seen: the values before the first of the steps that are taken at once, as long as not all of them are taken,
-            for the next one looks at those; else empty.
+        seen: the values before the first of the steps that are taken at once, until all of them are taken, since the
+            next one uses views of those; otherwise empty.
         step: number of steps taken.
     """
 
@@ -161,10 +161,10 @@ class AscentState:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """The picture at one step, as a picture file holds it, and what the network makes of it.
+    """The picture at one step, with the eight bits of a picture file, and its scores.
 
-    The figures are those of the undisturbed picture before its values are rounded to eight bits, whole and in the
-    network's own size. A file that is opened again is rounded, and cropped by ``images.to_tensor``: both change them.
+    The scores are those of the untransformed, uncropped picture in the network's own size, before its values are rounded
+    to eight bits. A file that is opened again is rounded, and cropped by ``images.to_tensor``: both change them.
 
     Attributes:
         pixels: uint8 [3, S, S].
@@ -172,8 +172,8 @@ class Moment:
         logit: of the class; nan when the objective names no class.
         probability: of the class; nan when the objective names no class.
         gradient_norm: length of the gradient of the objective with respect to the pixels in [0, 1], mean over views,
-            at the step that led here; the pixels are those of the picture in the size in which it was looked at. Where
-            the gradient was zero because nothing answered yet, of the one that was followed instead.
+            at the last step; the pixels are those of the picture in the size of the views. Where the gradient was zero
+            because all units were inactive, the length of the one that was followed instead.
         step: number of steps taken.
     """
 
@@ -187,19 +187,19 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassModelFrame:
-    """A picture on its way up.
+    """The state of a run of gradient ascent after some of its steps.
 
     Attributes:
         image: float32 [3, S, S] in [0, 1].
-        score: the objective, of ``image`` undisturbed.
+        score: the objective, for the untransformed ``image``.
         logit: of the class; nan when the objective names no class.
         probability: of the class; nan when the objective names no class.
         gradient_norm: length of the gradient of the objective with respect to the pixels, mean over views, at the
             last step.
         step: number of steps taken.
-        total: number of steps asked for.
+        total: number of steps requested.
         objective: what is maximised.
-        spec: how it was asked for.
+        spec: the specification.
         best: the moment with the highest score so far.
         film: moments from the first frame to this one, evenly spaced, at most 64.
         state: what a longer run continues from.
@@ -226,7 +226,7 @@ class ClassModelFrame:
 
 @dataclass(frozen=True, slots=True)
 class DreamSpec:
-    """How to exaggerate, in a photograph, what a layer sees in it.
+    """How to amplify, in a photograph, what a layer detects in it.
 
     Attributes:
         octaves: number of sizes, small to full.
@@ -249,14 +249,14 @@ class DreamSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DreamFrame:
-    """A photograph on its way into a dream.
+    """The photograph after some steps of Deep Dream.
 
     Attributes:
         image: float32 [3, H, W] in [0, 1], full size in the last octave, smaller before.
         score: the objective at the last step, mean over views.
         octave: 0 for the smallest size.
         step: number of steps taken, over all octaves.
-        total: number of steps asked for, over all octaves.
+        total: number of steps requested, over all octaves.
     """
 
     image: Tensor
@@ -273,15 +273,15 @@ class DreamFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recognition:
-    """What a network says of a finished picture.
+    """How a network classifies a finished picture.
 
     Attributes:
         model_id: id of the network.
-        label: how people write its name.
+        label: its name as usually written.
         prediction: its scores for the picture.
         probability: of the class that the picture was drawn for.
-        rank: place of that class among all, 1 for the best.
-        steadiness: share of five slightly shifted or rescaled views in which that class is the best.
+        rank: of that class among all, 1 for the most probable.
+        steadiness: share of five slightly shifted or rescaled views in which that class is the most probable.
     """
 
     model_id: str
@@ -294,7 +294,7 @@ class Recognition:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassModelPair:
-    """Two drawings at the same step.
+    """Two class models at the same step.
 
     Attributes:
         left: the first.
@@ -311,17 +311,17 @@ class ClassModelPair:
 
     @property
     def total(self) -> int:
-        """Steps asked for of each."""
+        """Steps requested of each."""
         return self.left.total
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recognitions:
-    """What several networks have made of a finished picture so far.
+    """How several networks classify a finished picture, as far as they have been run.
 
     Attributes:
-        given: one for each network asked.
-        total: networks to ask.
+        given: one for each network so far.
+        total: number of networks.
     """
 
     given: tuple[Recognition, ...]
@@ -329,5 +329,5 @@ class Recognitions:
 
     @property
     def done(self) -> int:
-        """Networks asked."""
+        """Networks that have answered."""
         return len(self.given)

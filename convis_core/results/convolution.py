@@ -1,4 +1,4 @@
-"""What the laboratory of the convolution works with, and what it finds."""
+"""Inputs and results of the experiments on the convolution itself."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,8 +18,8 @@ class Kernel:
 
     Attributes:
         id: its short name.
-        label: how people call it.
-        weights: its numbers, row by row.
+        label: its usual name.
+        weights: row by row.
         description: what it responds to, in one sentence.
     """
 
@@ -35,14 +35,14 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slide:
-    """Filters, and what they slide over.
+    """Filters, and the picture that they slide over.
 
     Attributes:
         picture: float32 [C, H, W].
         filters: float32 [K, C, Fh, Fw].
-        bias: float32 [K], added to every sum.
+        bias: float32 [K], one for each filter.
         stride: cells from one window to the next.
-        padding: rows and columns of zeros laid around the picture, on each side.
+        padding: rows and columns of zeros added on each side of the picture.
     """
 
     picture: Tensor
@@ -54,21 +54,20 @@ class Slide:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One cell of the output as it comes about: value = bias + sum over channels and taps of window *
-    weights.
+    """The computation of one cell of the output: value = bias + sum over channels and taps of window * weights.
 
     Attributes:
-        index: which step this is, from 0.
-        steps: how many there are.
-        filter: which filter is at work.
+        index: of the step, from 0.
+        steps: number of steps.
+        filter: index of the filter.
         row: row of the output's cell.
         column: column of the output's cell.
         top: row of the picture under the window's first row; negative in the padding.
         left: column of the picture under the window's first column; likewise.
-        window: float32 [C, Fh, Fw], the piece of the picture; zeros in the padding.
+        window: float32 [C, Fh, Fw], the part of the picture under the filter; zeros in the padding.
         weights: float32 [C, Fh, Fw], the filter.
-        bias: what is added.
-        value: what comes out.
+        bias: of the filter.
+        value: of the output's cell.
     """
 
     index: int
@@ -85,28 +84,28 @@ class Step:
 
     @property
     def products(self) -> Tensor:
-        """[C, Fh, Fw]: each number of the picture times the weight that lies on it."""
+        """[C, Fh, Fw]: each value of the picture times the weight above it."""
         return self.window * self.weights
 
     @property
     def channel_sums(self) -> Tensor:
-        """[C]: what each channel adds to the value."""
+        """[C]: the contribution of each channel to the value."""
         return self.products.sum(dim=(1, 2))
 
 
 @dataclass(frozen=True, slots=True)
 class OutputSize:
-    """How many windows fit along one side, and what frameworks do when they do not fit evenly.
+    """The number of windows along one side, by the conventions for windows that do not fit evenly.
 
     Attributes:
         width: W, cells of the input along this side.
         kernel: F, cells of the window.
         padding: P, zeros on each side.
         stride: S, cells from one window to the next.
-        floor: whole windows only, what convolutions make: floor((W - F + 2P) / S) + 1.
-        ceil: what pooling with ``ceil_mode=True`` makes: a last window may reach past the end, but must begin
+        floor: whole windows only, as in convolutions: floor((W - F + 2P) / S) + 1.
+        ceil: for pooling with ``ceil_mode=True``: a last window may reach past the end, but must begin
             before it.
-        same: what "same" padding makes, ceil(W / S), with as many zeros as this needs in place of P.
+        same: for "same" padding, ceil(W / S), with as many zeros as this needs in place of P.
         same_padding: zeros before and after for it; one more after where the number is odd.
         unseen: cells at the input's end that no whole window covers.
     """
@@ -139,13 +138,12 @@ class OutputSize:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pooled:
-    """A map made smaller, one number for each window.
+    """A pooled map, with one value for each window.
 
     Attributes:
         values: float32 [C, H', W'].
         winners: int64 [C, H', W', 2], for max pooling the row and column that each value was taken from; None
-        for
-            the average.
+            for average pooling.
         kind: "max" or "average".
         window: side of the window, in cells.
         stride: cells from one window to the next.
@@ -160,15 +158,14 @@ class Pooled:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CornerMaps:
-    """Two edge maps, and the corner detector that reads them: corner = ReLU(vertical + horizontal -
-    threshold).
+    """Two edge maps and the corner map computed from them: corner = ReLU(vertical + horizontal - threshold).
 
     Attributes:
-        corner: which corner of something bright is looked for.
+        corner: which corner of a bright area is detected.
         vertical: float32 [H', W'], ReLU of the vertical edge's map with the sign that this corner needs.
         horizontal: float32 [H', W'], likewise of the horizontal edge's map.
         corners: float32 [H', W'], positive where both are strong.
-        threshold: what the sum must exceed.
+        threshold: that the sum must exceed.
     """
 
     corner: Corner
@@ -180,7 +177,7 @@ class CornerMaps:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A layer as the receptive field sees it: a window that moves.
+    """The geometry of a layer that determines its receptive field: a sliding window.
 
     Attributes:
         kernel: cells of the window.
@@ -197,12 +194,12 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What a cell sees after a layer, along one side: pixels start + i * jump to start + i * jump + size - 1.
+    """The receptive fields after a layer, along one side: pixels start + i * jump to start + i * jump + size - 1.
 
     Attributes:
-        cells: how many cells the layer's output has.
+        cells: number of cells of the layer's output.
         size: pixels that one cell sees.
-        jump: pixels from one cell's field to the next one's.
+        jump: pixels between the fields of neighbouring cells.
         start: first pixel that cell 0 sees; negative in the padding.
     """
 
@@ -219,20 +216,20 @@ class Growth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SharedWeight:
-    """A convolution in one dimension, small enough to print, and how its weights learn.
+    """A convolution in one dimension, small enough to print, and the gradient of its weights.
 
     With outputs y_m = sum_f w_f x_(m + f), targets t and the loss L = 1/2 sum_m (y_m - t_m)^2, a weight's
-    gradient is a sum over all places where it was used: dL/dw_f = sum_m (y_m - t_m) x_(m + f).
+    gradient is a sum over all positions where it was used: dL/dw_f = sum_m (y_m - t_m) x_(m + f).
 
     Attributes:
         x: float32 [N], the input.
         weights: float32 [F].
         outputs: float32 [M] with M = N - F + 1.
-        targets: float32 [M], what the outputs should have been.
+        targets: float32 [M], the desired outputs.
         errors: float32 [M], dL/dy = y - t.
-        terms: float32 [F, M], what each place adds to each weight's gradient.
+        terms: float32 [F, M], the contribution of each position to each weight's gradient.
         gradient: float32 [F], the sums of the terms.
-        autograd: float32 [F], the same gradient as torch's automatic differentiation gives it.
+        autograd: float32 [F], the same gradient from torch's automatic differentiation.
         loss: L.
     """
 

@@ -1,4 +1,4 @@
-"""What the layers of a network answer to a picture, cell by cell."""
+"""Outputs of the layers of a network for a picture, cell by cell."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,11 +21,11 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerSummary:
-    """A layer's answer to a picture, averaged over its channels.
+    """A layer's output for a picture, averaged over its channels.
 
     Attributes:
         layer: name of the layer.
-        kind: what the layer is, such as "Conv2d", or the name of the function.
+        kind: of the layer, such as "Conv2d", or the name of the function.
         channels: number of channels C.
         average: float32 [H, W], the mean over the channels.
         minimum: smallest value of the layer.
@@ -33,7 +33,7 @@ class LayerSummary:
         mean: mean of all values.
         std: their standard deviation.
         sparsity: share of values that are exactly zero, 0 to 1.
-        dead: number of channels that say nothing about this picture, see ``ChannelStatistics.dead``.
+        dead: number of channels that are silent on this picture, see ``ChannelStatistics.dead``.
     """
 
     layer: str
@@ -64,8 +64,8 @@ class ChannelStatistics:
         mean: mean over the cells.
         std: standard deviation over the cells (divided by their number, not by one less).
         sparsity: share of cells that are exactly zero, 0 to 1.
-        dead: bool [C], the channels that say nothing about this picture: zero everywhere, or the same everywhere
-            although there is more than one cell. On another picture they may speak.
+        dead: bool [C], the channels that are silent on this picture: zero everywhere, or constant although there is
+            more than one cell. On another picture they may be active.
     """
 
     minimum: Tensor
@@ -93,13 +93,13 @@ class FeatureMaps:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EffectiveField:
-    """How much each pixel of a picture moves one cell.
+    """How much each pixel of a picture influences one cell.
 
     Attributes:
         layer: name of the layer.
         cell: the cell.
         values: float32 [S, S], largest |d cell / d pixel| of the three colours.
-        box: the pixels that can move the cell at all, the theoretical receptive field.
+        box: the pixels that can influence the cell at all, the theoretical receptive field.
     """
 
     layer: str
@@ -108,7 +108,7 @@ class EffectiveField:
     box: Box
 
     def core_area(self, share: float = 0.9) -> float:
-        """How small a part of the theoretical field holds this share of the whole influence, 0 to 1.
+        """The smallest part of the theoretical field that holds this share of the total influence, 0 to 1.
 
         Luo et al., "Understanding the Effective Receptive Field in Deep Convolutional Neural Networks", 2016: much
         smaller than the field, and growing only with its square root. 0 where the cell is silent.
@@ -128,12 +128,12 @@ class SumOfProducts:
     Attributes:
         layer: name of the convolution.
         cell: the cell, in the convolution's output.
-        inputs: float32 [I, kh, kw], what the kernel lies on; zeros beyond the border.
-        outside: bool [kh, kw], the places of the kernel that lie beyond the border, on padding.
+        inputs: float32 [I, kh, kw], the values under the kernel; zeros beyond the border.
+        outside: bool [kh, kw], the positions of the kernel that lie beyond the border, on padding.
         weights: float32 [I, kh, kw], the kernel.
-        bias: what is added; 0 where the convolution has none.
-        total: the convolution's answer at this cell, as the network computed it.
-        then: what the layers that follow make of it, up to the layer asked for: (name, value).
+        bias: of the filter; 0 where the convolution has none.
+        total: the convolution's output at this cell, as the network computed it.
+        then: the value after each of the following layers, up to the one requested: (name, value).
     """
 
     layer: str
@@ -151,7 +151,7 @@ class SumOfProducts:
         return self.inputs * self.weights
 
     def by_input(self) -> Tensor:
-        """[I], what each input channel adds to the sum."""
+        """[I], the contribution of each input channel to the sum."""
         return self.products.sum(dim=(1, 2))
 
     def supporting(self) -> float:
@@ -165,14 +165,14 @@ class SumOfProducts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ablation:
-    """The network's answer with some channels of a layer set to zero, beside its own.
+    """The network's prediction with some channels of a layer set to zero, next to its original one.
 
     Attributes:
         layer: name of the layer.
         channels: the channels chosen.
         keep_only: whether these were kept and all others set to zero, instead of these being set to zero.
-        before: what the network says.
-        after: what it says without.
+        before: the original prediction.
+        after: the prediction with those channels at zero.
     """
 
     layer: str
@@ -211,7 +211,7 @@ class PoolPair:
         layer: name of the pooling layer.
         kernel: (height, width) of the window, in cells.
         stride: (down, across), in cells.
-        padding: rows and columns laid around the map before; they never win.
+        padding: rows and columns added around the map before; they are never the maximum.
         before: float32 [C, H, W].
         after: float32 [C, h, w].
     """
@@ -224,22 +224,22 @@ class PoolPair:
     after: Tensor
 
     def window(self, row: int, column: int) -> Box:
-        """The cells before from which a cell after took the largest, those on padding left out."""
+        """The cells of the map before in the window of a cell of the map after, without padding."""
         top, left = row * self.stride[0] - self.padding.top, column * self.stride[1] - self.padding.left
         rows, columns = self.before.shape[1:]
         bottom, right = min(top + self.kernel[0], rows), min(left + self.kernel[1], columns)
         return Box(max(top, 0), max(left, 0), bottom, right)
 
     def cell_over(self, row: int, column: int) -> Pair:
-        """(row, column) of a cell after whose window holds this cell before, or the one nearest to doing so."""
+        """(row, column) of the cell after whose window contains this cell before, or of the nearest such cell."""
         rows, columns = self.after.shape[1:]
         down, across = (row + self.padding.top) // self.stride[0], (column + self.padding.left) // self.stride[1]
         return min(down, rows - 1), min(across, columns - 1)
 
     def agreement(self, channel: int) -> float:
-        """How much the map after, stretched back, resembles the map before: their correlation, at most 1.
+        """The correlation of the map after, upsampled, with the map before, at most 1.
 
-        1 where the map before is the same everywhere: nothing is lost of it.
+        1 where the map before is constant, since nothing of it is lost.
         """
         before = self.before[channel]
         after = interpolate(self.after[None, channel : channel + 1], size=before.shape, mode="nearest")[0, 0]

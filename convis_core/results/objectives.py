@@ -1,4 +1,4 @@
-"""What a picture can be made to maximise: one score of a class, of a layer, or a sum of two."""
+"""What gradient ascent can maximise: a score of a class or of a layer, or a sum of two."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class ClassLogit:
-    """The score of a class before the softmax. It can only rise by more of the class itself.
+    """The score of a class before the softmax. It rises only with evidence for the class itself.
 
     Attributes:
         target: index of the class.
@@ -19,7 +19,7 @@ class ClassLogit:
 
 @dataclass(frozen=True, slots=True)
 class ClassProbability:
-    """The softmax probability of a class. It can rise as well by less of every other class.
+    """The softmax probability of a class. It also rises when the logits of all other classes fall.
 
     Attributes:
         target: index of the class.
@@ -44,7 +44,7 @@ class Channel:
     """The mean of one feature map.
 
     Attributes:
-        layer: name of the layer, from ``graph.layer_names``.
+        layer: name of the layer, from ``network.layer_names``.
         channel: index of the feature map.
     """
 
@@ -57,7 +57,7 @@ class Neuron:
     """One value of one feature map.
 
     Attributes:
-        layer: name of the layer, from ``graph.layer_names``.
+        layer: name of the layer, from ``network.layer_names``.
         channel: index of the feature map.
         y: row on the layer's own grid.
         x: column on the layer's own grid.
@@ -71,10 +71,10 @@ class Neuron:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """The mean of the squares of all values of a layer: more of whatever is there already (Deep Dream).
+    """The mean of the squares of all values of a layer, which amplifies what it already detects (Deep Dream).
 
     Attributes:
-        layer: name of the layer, from ``graph.layer_names``.
+        layer: name of the layer, from ``network.layer_names``.
     """
 
     layer: str
@@ -87,7 +87,7 @@ class Sum:
     Attributes:
         first: one objective.
         second: the other.
-        weight: of the second; negative to avoid it.
+        weight: of the second; negative to minimise it.
     """
 
     first: Objective

@@ -1,4 +1,4 @@
-"""What the network says while a window hides a part of the picture, and the specification that asks for it."""
+"""Scores while a window hides a part of the picture, and the specification of the windows."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
@@ -9,7 +9,7 @@ from torch import Tensor
 from convis_core.values import check_choice, check_seed, check_whole
 
 Fill: TypeAlias = Literal["mean", "black", "grey", "white", "blur", "noise"]
-"""What stands where the picture is hidden."""
+"""What replaces the hidden part of the picture."""
 
 
 _LONGEST = 10_000  # pixels; no network takes a larger picture
@@ -17,18 +17,18 @@ _LONGEST = 10_000  # pixels; no network takes a larger picture
 
 @dataclass(frozen=True, slots=True)
 class OcclusionSpec:
-    """How a picture is hidden, piece by piece.
+    """How a window hides parts of a picture, one after the other.
 
     Attributes:
         window: side of the square that is hidden, in pixels; from 1 to the side of the picture.
         stride: pixels from one window to the next; from 1.
-        fill: what is put in its place: "mean" (the mean colour of the network's training pictures, which it sees
+        fill: what replaces the hidden pixels: "mean" (the mean colour of the network's training pictures, which it sees
             as zeros), "black", "grey" (0.5), "white", "blur" (the picture itself, blurred), "noise" (every value
             drawn evenly from [0, 1]).
         seed: of the noise; at least 0.
 
     Raises:
-        SpecError: when a value is none of these.
+        SpecError: when a value is invalid.
     """
 
     window: int = 32
@@ -45,13 +45,13 @@ class OcclusionSpec:
 
 @dataclass(frozen=True, slots=True)
 class OcclusionCost:
-    """What a map is expected to cost.
+    """The expected cost of a map.
 
     Attributes:
-        windows: places of the window.
+        windows: number of window positions.
         multiply_adds: of all windows together.
         full_multiply_adds: of as many full forward passes.
-        seconds: on this machine, when nobody else computes.
+        seconds: on this machine when idle.
     """
 
     windows: int
@@ -62,7 +62,7 @@ class OcclusionCost:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OcclusionMap:
-    """What becomes of the scores when a window hides a part of the picture, by place of the window.
+    """The scores when a window hides a part of the picture, by position of the window.
 
     Entry (r, c) belongs to the window whose upper left pixel is (tops[r], lefts[c]).
 
@@ -77,7 +77,7 @@ class OcclusionMap:
         baseline_logit: the target's logit for the picture as it is.
         target: index of the class.
         size: side S of the picture.
-        spec: what was asked.
+        spec: the specification.
         done: windows computed so far.
         total: windows of the complete map.
     """
@@ -104,7 +104,7 @@ class OcclusionMap:
         """The mean logit drop over all windows that cover a pixel: float32 [S, S].
 
         Pending windows do not count; a pixel that no window has covered yet is nan. The mean is Captum's
-        convention; a sum, as some libraries have it, would favour the middle, which more windows cover.
+        convention; a sum, as in some libraries, would favour the middle, which more windows cover.
         """
         drop = self.drop().double()
         known = ~drop.isnan()
@@ -113,7 +113,7 @@ class OcclusionMap:
 
     def _spread(self, values: Tensor) -> Tensor:
         """The sum of the values of all windows that cover a pixel: [S, S]."""
-        # Along one axis at a time: a matrix that says which window covers which pixel.
+        # Separately for each axis: a matrix that records which window covers which pixel.
         rows, columns = (self._covers(starts) for starts in (self.tops, self.lefts))
         return rows.T @ values @ columns
 
@@ -128,7 +128,7 @@ class SizeComparison:
     """Maps of one picture and class under several specifications.
 
     Attributes:
-        maps: one for each specification, in their order, each as far as it has come.
+        maps: one for each specification, in their order; pending values are nan.
         done: windows computed.
         total: windows of all maps.
     """

@@ -1,4 +1,4 @@
-"""What a network says of one picture."""
+"""The prediction of a network for one picture."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Score(NamedTuple):
-    """One class among the best: its index, its readable name, its softmax probability."""
+    """One of the top classes: its index, its readable name, its softmax probability."""
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a score
     name: str
@@ -16,12 +16,12 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """The scores of every class for one picture, and the best of them.
+    """The scores of every class for one picture, and the top classes.
 
     Attributes:
         logits: float32 [C], the scores before the softmax.
         probabilities: float32 [C], softmax of ``logits``; they sum to one.
-        top: the most probable classes, best first.
+        top: the most probable classes, in descending order.
     """
 
     logits: Tensor

@@ -1,4 +1,4 @@
-"""What the tests of an attribution found, and the specifications that ask for them."""
+"""Results of the tests of an attribution, and their specifications."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ from convis_core.results.attribution import Baseline
 
 @dataclass(frozen=True, slots=True)
 class DeletionInsertionSpec:
-    """How pixels are taken away and put back in the order of an attribution.
+    """How pixels are deleted and inserted in the order of an attribution.
 
     Attributes:
-        steps: parts into which all pixels are divided; the network is asked after each.
-        cell: side of the squares that are taken or put back as one, in pixels; 1 for single pixels.
-        deleted: what stands where a pixel was deleted.
-        start: what insertion begins with.
-        random_orders: how many random orders to compare with; 0 for none.
+        steps: parts into which all pixels are divided; the network is evaluated after each.
+        cell: side of the squares that are deleted or inserted as one, in pixels; 1 for single pixels.
+        deleted: what replaces a deleted pixel.
+        start: the picture that insertion begins with.
+        random_orders: number of random orders to compare with; 0 for none.
         seed: of the random orders.
     """
 
@@ -31,9 +31,9 @@ class DeletionInsertionSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeletionInsertion:
-    """The class probability while the most important pixels go, and while they come.
+    """The class probability while the most important pixels are deleted, and while they are inserted.
 
-    What is still to be computed is nan.
+    Pending values are nan.
 
     Attributes:
         fractions: float32 [K + 1], share of the pixels deleted or inserted, 0 to 1.
@@ -43,9 +43,9 @@ class DeletionInsertion:
         random_insertion: float32 [R, K + 1], likewise.
         target: index of the class.
         method: name of the method that gave the order.
-        spec: what was asked.
-        done: pictures that the network has seen.
-        total: pictures that it will have seen.
+        spec: the specification.
+        done: pictures evaluated so far.
+        total: pictures to evaluate.
     """
 
     fractions: Tensor
@@ -81,11 +81,11 @@ class DeletionInsertion:
 
 @dataclass(frozen=True, slots=True)
 class RandomisationSpec:
-    """How the weights of a network are drawn anew.
+    """How the weights of a network are randomised.
 
     Attributes:
         seed: of the random weights.
-        independent: draw one layer anew at a time and leave the others trained; otherwise all from the top down.
+        independent: randomise one layer at a time, the others stay trained; otherwise cumulatively from the top down.
     """
 
     seed: int = 0
@@ -94,10 +94,10 @@ class RandomisationSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WeightRandomisation:
-    """How an attribution changes when the network forgets what it has learned, layer by layer from the top.
+    """How an attribution changes when the layers are randomised one after the other, from the top.
 
     Attributes:
-        layers: names of the layers or blocks in the order in which they lost their weights.
+        layers: names of the layers or blocks in the order in which they were randomised.
         magnitudes: float32 [S, S] each: the trained network's map first, then one for each layer so far.
         rank_correlation: Spearman's correlation of each of these maps with the first (1 for the first itself).
         structural_similarity: SSIM of each with the first.

@@ -1,4 +1,4 @@
-"""An object cut out of its picture, and the specification that asks for it."""
+"""An object cut out of its picture, and the specification of how."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from PIL import Image
 from torch import Tensor
 
 UNKNOWN, BACKGROUND, FOREGROUND, OUTSIDE = 0, 1, 2, 3
-"""The values of ``Segmentation.seeds``: between the percentiles, below, above, and not seen by the network."""
+"""The values of ``Segmentation.seeds``: between the percentiles, below, above, and outside the network's view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +15,11 @@ class GrabCutSpec:
     """How an attribution becomes a mask.
 
     Attributes:
-        foreground_percentile: pixels whose attribution is above this percentile are certainly the object.
-        background_percentile: pixels below this one are probably not, those between probably are.
-        iterations: rounds of GrabCut.
+        foreground_percentile: pixels whose attribution is above this percentile certainly belong to the object.
+        background_percentile: pixels below this one probably do not, those in between probably do.
+        iterations: of GrabCut.
         smoothing: standard deviation of the Gaussian blur of the attribution, in pixels of the network's view.
-        working_side: longer side of the copy on which object and background are told apart, in pixels.
+        working_side: longer side of the copy on which object and background are separated, in pixels.
     """
 
     foreground_percentile: float = 95.0
@@ -31,13 +31,13 @@ class GrabCutSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segmentation:
-    """An object, cut out of its picture.
+    """An object cut out of its picture.
 
     Attributes:
         picture: RGB, the whole original.
-        alpha: uint8 [H, W], 255 on the object, 0 off it, in between along its edge.
-        seeds: uint8 [H, W], what GrabCut was told: UNKNOWN, BACKGROUND, FOREGROUND or OUTSIDE.
-        spec: what was asked.
+        alpha: uint8 [H, W], 255 on the object, 0 on the background, in between along the edge.
+        seeds: uint8 [H, W], the input of GrabCut: UNKNOWN, BACKGROUND, FOREGROUND or OUTSIDE.
+        spec: the specification.
     """
 
     picture: Image.Image
@@ -52,7 +52,7 @@ class Segmentation:
 
     @property
     def foreground(self) -> Image.Image:
-        """The object on a transparent ground, RGBA, of the picture's own size."""
+        """The object on a transparent background, RGBA, of the picture's own size."""
         cut_out = self.picture.convert("RGBA")
         cut_out.putalpha(Image.fromarray(self.alpha.numpy(), mode="L"))
         return cut_out

@@ -1,4 +1,4 @@
-"""Several attributions of one picture side by side, and how long so many take."""
+"""Several attributions of one picture side by side, and the time that they take."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Comparison:
     """Several methods on one picture and class.
 
     Attributes:
-        methods: which.
+        methods: the methods.
         attributions: one for each method so far.
         curves: deletion and insertion, one for each method so far; the last of them may be incomplete. The random
             orders stand in the first.
@@ -50,16 +50,16 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds that one picture takes on this machine, as measured once.
+    """Measured seconds for one picture on this machine.
 
     Attributes:
-        forward: forwards only.
-        gradient: forwards and backwards.
+        forward: of a forward pass.
+        gradient: of a forward and a backward pass.
     """
 
     forward: float
     gradient: float
 
     def seconds(self, *, forwards: int = 0, gradients: int = 0) -> float:
-        """Expected seconds for so many of each, one after another."""
+        """Expected seconds for these numbers of passes, one after another."""
         return forwards * self.forward + gradients * self.gradient

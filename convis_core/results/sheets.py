@@ -1,4 +1,4 @@
-"""Many small maps as one image: which of them, in which order, and where each lies."""
+"""Contact sheets: many small maps as one image, with their order and layout."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -21,7 +21,7 @@ class SheetSpec:
         scale: "layer" gives all channels one colour scale, "channel" each its own.
         page: which sheet, from 0.
         per_page: channels on a sheet.
-        width: about how many pixels wide the sheet shall be; maps are enlarged by whole factors to come near it.
+        width: approximate width of the sheet, in pixels; maps are enlarged by whole factors to come close to it.
     """
 
     order: Order = "index"
@@ -35,7 +35,7 @@ class SheetSpec:
 class KernelSpec:
     """Which kernels of a convolution are put on a contact sheet, and how.
 
-    A kernel of a deep layer has one slice for each channel that it reads, and no colours to show them in at once.
+    A kernel of a deep layer has one slice for each channel that it reads, too many to show as colours.
 
     Attributes:
         across: "filters" shows one slice of every filter, the one that reads the input channel ``index``; "inputs"
@@ -45,7 +45,7 @@ class KernelSpec:
         scale: "layer" gives all tiles one colour scale, "channel" each its own.
         page: which sheet, from 0.
         per_page: tiles on a sheet.
-        width: about how many pixels wide the sheet shall be.
+        width: approximate width of the sheet, in pixels.
     """
 
     across: Literal["filters", "inputs"] = "filters"
@@ -59,10 +59,10 @@ class KernelSpec:
 
 @dataclass(frozen=True, slots=True)
 class SheetLayout:
-    """Where each tile of a contact sheet lies: a grid in reading order, with a gap around every tile.
+    """The layout of a contact sheet: a grid in reading order, with a gap around every tile.
 
     Attributes:
-        channels: what the tiles show, in reading order.
+        channels: indices of the channels shown, in reading order.
         columns: tiles in a row.
         map_height: cells of a tile, downwards.
         map_width: cells of a tile, across.
@@ -99,12 +99,12 @@ class ContactSheet:
     """Many small maps as one image.
 
     Attributes:
-        layout: where each of them lies.
+        layout: positions of the tiles.
         values: float32 in [0, 1], nan in the gaps: [H', W'], or [3, H', W'] for kernels in colour. 0 stands for a
             tile's ``low`` and 1 for its ``high``.
         low: float32 [n], what 0 means on each tile, in the layer's own units.
         high: float32 [n], what 1 means on each tile.
-        pages: how many sheets there are.
+        pages: number of sheets.
     """
 
     layout: SheetLayout
