@@ -29,6 +29,7 @@ from convis_core import models, occlusion
 from convis_core.engines import incremental
 from convis_core.models import LoadedModel
 from convis_core.network import fast
+from convis_core.occlusion import maps, order
 from convis_core.results import OcclusionSpec
 from convis_core.runtime import lanes
 from convis_core.runtime.cores import usable_cores
@@ -102,7 +103,7 @@ def measure(name: str, *, every: bool) -> Row:
     memory = growth(lambda: _drain(model, x))
     engine, first_map = min(_engine(model, x, seed) for seed in range(REPEATS))
     wider = SPEC.stride if every else WIDER.get(name, 16)
-    count = len(occlusion.grid(model.input_size, replace(SPEC, stride=wider))) ** 2
+    count = len(order.grid(model.input_size, replace(SPEC, stride=wider))) ** 2
     cost = occlusion.estimate(model, SPEC)
     scale = cost.windows / count
     torch.set_num_threads(usable_cores())
@@ -126,9 +127,9 @@ def measure(name: str, *, every: bool) -> Row:
 def done(model: LoadedModel) -> int:
     """Multiply-adds that the engine carries out for the map, as the windows are batched."""
     network = incremental.program(model)
-    starts = np.array(occlusion.grid(model.input_size, SPEC))
-    crew = occlusion.Crew(lanes.shared().count, occlusion.ACTIVATION_BYTES)
-    chunks = occlusion.portions(network, SPEC, starts, occlusion.interlaced(len(starts)), crew)
+    starts = np.array(order.grid(model.input_size, SPEC))
+    capacity = order.Capacity(lanes.shared().count, maps.ACTIVATION_BYTES)
+    chunks = order.chunks(network, SPEC, starts, order.interlaced(len(starts)), capacity)
     crops = sum(batch.multiply_adds for chunk in chunks for batch in chunk.batches)
     return crops + len(starts) ** 2 * incremental.tail_multiply_adds(network)
 

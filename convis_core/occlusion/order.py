@@ -1,4 +1,4 @@
-"""In which order and in which portions the windows of an occlusion map are computed."""
+"""The order in which the windows of an occlusion map are computed, and the chunks that share them among the lanes."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -11,19 +11,19 @@ from convis_core.engines.incremental import Batch, Program
 from convis_core.errors import SpecError
 from convis_core.results import OcclusionSpec
 
-_BATCH = 32  # windows; more at once make nothing faster
-_SLICE = 1024  # windows that are arranged at once
-_SHORTEST, _LONGEST = 0.25, 0.8  # seconds that a chunk should take one core of a fast machine
+_BATCH = 32  # windows; larger batches are no faster
+_SLICE = 1024  # windows that are batched together
+_SHORTEST, _LONGEST = 0.25, 0.8  # seconds that a chunk should take on one core of a fast machine
 
 
 class Chunk(NamedTuple):
-    """What one lane computes at a stretch.
+    """Windows that one lane computes without a break.
 
     Attributes:
-        rows: of each window in the map, [N], batch after batch.
-        columns: likewise.
-        batches: the windows; members count within the slice they were arranged in.
-        seconds: what it should take one core of a fast machine.
+        rows: row of each window in the map, [N], batch after batch.
+        columns: its column, likewise.
+        batches: the windows; their members are indices within one slice of the level.
+        seconds: expected duration on one core of a fast machine.
     """
 
     rows: NDArray[np.int64]
@@ -32,11 +32,11 @@ class Chunk(NamedTuple):
     seconds: float
 
 
-class Crew(NamedTuple):
-    """Who computes.
+class Capacity(NamedTuple):
+    """The resources for a map.
 
     Attributes:
-        lanes: how many at once.
+        lanes: number of lanes that compute at once.
         memory: bytes of activations that all of them together may occupy.
     """
 
@@ -45,7 +45,7 @@ class Crew(NamedTuple):
 
 
 def grid(size: int, spec: OcclusionSpec) -> tuple[int, ...]:
-    """First pixels of the windows along one axis: 0, s, 2s, ... while they fit, and one flush with the far edge.
+    """The first pixels of the windows along one axis: 0, s, 2s, ... while they fit, and one flush with the far edge.
 
     Args:
         size: side of the picture, in pixels.
@@ -53,6 +53,9 @@ def grid(size: int, spec: OcclusionSpec) -> tuple[int, ...]:
 
     Raises:
         SpecError: when the window is larger than the picture.
+
+    >>> grid(20, OcclusionSpec(window=8, stride=5))
+    (0, 5, 10, 12)
     """
     if spec.window > size:
         raise SpecError(f"A window of {spec.window} pixels is larger than the picture; choose at most {size}.")
@@ -61,11 +64,16 @@ def grid(size: int, spec: OcclusionSpec) -> tuple[int, ...]:
 
 
 def interlaced(count: int) -> list[NDArray[np.int64]]:
-    """The places of a map of count x count windows, coarse to fine: index pairs [N, 2] of every level.
+    """The positions in a map of count x count windows, coarse to fine, as index pairs [N, 2] of every level.
 
     First every fifth row and column, a twenty-fifth of all, which with the pass over the picture itself is about a
-    sixteenth of the work; then every second; then the rest. The first lattice begins a little inside, so that each of
-    its windows is near the middle of the square that it stands for.
+    sixteenth of the work; then every second; then the rest. The first level begins two rows and columns from the edge,
+    so that each of its windows is near the middle of the square that it represents.
+
+    >>> [len(level) for level in interlaced(10)]
+    [4, 24, 72]
+    >>> interlaced(10)[0].tolist()
+    [[2, 2], [2, 7], [7, 2], [7, 7]]
     """
     rows, columns = np.meshgrid(np.arange(count), np.arange(count), indexing="ij")
     offset = min(2, (count - 1) // 2)
@@ -75,49 +83,50 @@ def interlaced(count: int) -> list[NDArray[np.int64]]:
     return [level for level in levels if len(level)]
 
 
-def portions(
+def chunks(
     network: Program,
     spec: OcclusionSpec,
     starts: NDArray[np.int64],
     levels: Iterable[NDArray[np.int64]],
-    crew: Crew,
+    capacity: Capacity,
 ) -> Iterator[Chunk]:
-    """Windows of a map in portions for the lanes, level after level, arranged as they are asked for.
+    """The windows of a map in chunks for the lanes, level after level, batched as they are asked for.
 
     Args:
         network: the program.
         spec: the window's side.
-        starts: ``grid``'s.
-        levels: which windows, as ``interlaced`` gives them.
-        crew: for whom. The portions of a level are of one length, and their number is a multiple of the lanes'.
+        starts: from ``grid``.
+        levels: positions of the windows, as ``interlaced`` returns them.
+        capacity: lanes and memory. The chunks of a level take about equally long, and their number is a multiple of the
+            number of lanes.
     """
     side = (spec.window, spec.window)
-    # A chunk pays once for reading the weights of the tail: let it be long where these are large.
+    # A chunk reads the weights of the tail once, so it should be long where these are large.
     length = min(max(20 * incremental.tail_seconds(network, 0), _SHORTEST), _LONGEST)
     for level in levels:
         for first in range(0, len(level), _SLICE):
             rows, columns = level[first : first + _SLICE].T
-            fair = min(-(-len(rows) // crew.lanes), _BATCH)
+            largest = min(-(-len(rows) // capacity.lanes), _BATCH)
             batches = incremental.arrange(
                 network,
                 side,
                 starts[rows],
                 starts[columns],
-                incremental.Limits(fair, min(crew.memory // crew.lanes, incremental.Limits().memory)),
+                incremental.Limits(largest, min(capacity.memory // capacity.lanes, incremental.Limits().memory)),
             )
-            for bunch in _even(batches, length, crew.lanes):
-                members = np.concatenate([batch.members for batch in bunch])
-                seconds = sum(batch.seconds for batch in bunch) + incremental.tail_seconds(network, len(members))
-                yield Chunk(rows[members], columns[members], tuple(bunch), seconds)
+            for group in _balanced(batches, length, capacity.lanes):
+                members = np.concatenate([batch.members for batch in group])
+                seconds = sum(batch.seconds for batch in group) + incremental.tail_seconds(network, len(members))
+                yield Chunk(rows[members], columns[members], tuple(group), seconds)
 
 
-def _even(batches: list[Batch], length: float, workers: int) -> list[list[Batch]]:
-    """Batches in bunches that take about equally long: the longest first, each to the bunch that has least."""
+def _balanced(batches: list[Batch], length: float, workers: int) -> list[list[Batch]]:
+    """Batches in groups that take about equally long: the longest batch first, each to the shortest group so far."""
     wanted = -(-sum(batch.seconds for batch in batches) // (length * workers)) * workers
-    bunches: list[list[Batch]] = [[] for _ in range(min(int(wanted), len(batches)))]
-    filled = [0.0] * len(bunches)
+    groups: list[list[Batch]] = [[] for _ in range(min(int(wanted), len(batches)))]
+    seconds = [0.0] * len(groups)
     for batch in sorted(batches, key=lambda batch: batch.seconds, reverse=True):
-        least = filled.index(min(filled))
-        bunches[least].append(batch)
-        filled[least] += batch.seconds
-    return bunches
+        shortest = seconds.index(min(seconds))
+        groups[shortest].append(batch)
+        seconds[shortest] += batch.seconds
+    return groups

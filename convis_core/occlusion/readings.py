@@ -1,4 +1,4 @@
-"""What a map of hidden windows says: which window matters most, what the picture becomes, what the rest is worth.
+"""Readings of an occlusion map: its most important window, the top classes, and the least important pixels.
 
 Pure functions of an ``OcclusionMap``; they run no network. A map may be partial: pending windows are nan.
 """
@@ -16,22 +16,22 @@ from convis_core.results import OcclusionMap
 Spans = tuple[tuple[float, float], ...]
 
 
-class Place(NamedTuple):
-    """A window by its row and column in the map."""
+class Position(NamedTuple):
+    """The position of a window: its row and column in the map."""
 
     row: int
     column: int
 
 
 class ClassShare(NamedTuple):
-    """A class that comes first under some windows: its index, and how many windows."""
+    """A class that is the top class under some windows: its index, and the number of windows."""
 
-    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a share
+    index: int  # type: ignore[assignment]  # hides tuple.index, which is not needed here
     windows: int
 
 
 class WindowRow(NamedTuple):
-    """A window and what became of the scores: a line of a table."""
+    """A row of a table: a window, and the scores with it hidden."""
 
     row: int
     column: int
@@ -44,58 +44,68 @@ class WindowRow(NamedTuple):
     top_probability: float
 
 
-def table(found: OcclusionMap) -> tuple[WindowRow, ...]:
-    """All windows that are computed, in reading order."""
-    drop = found.drop()
+def table(occlusion_map: OcclusionMap) -> tuple[WindowRow, ...]:
+    """All windows computed so far, in reading order."""
+    drop = occlusion_map.drop()
     return tuple(
         WindowRow(
             row=row,
             column=column,
-            top=int(found.tops[row]),
-            left=int(found.lefts[column]),
-            probability=float(found.probability[row, column]),
-            logit=float(found.logit[row, column]),
+            top=int(occlusion_map.tops[row]),
+            left=int(occlusion_map.lefts[column]),
+            probability=float(occlusion_map.probability[row, column]),
+            logit=float(occlusion_map.logit[row, column]),
             drop=float(drop[row, column]),
-            top_class=int(found.top_class[row, column]),
-            top_probability=float(found.top_probability[row, column]),
+            top_class=int(occlusion_map.top_class[row, column]),
+            top_probability=float(occlusion_map.top_probability[row, column]),
         )
-        for row, column in (found.top_class >= 0).nonzero().tolist()
+        for row, column in (occlusion_map.top_class >= 0).nonzero().tolist()
     )
 
 
-def strongest(found: OcclusionMap) -> Place:
-    """The window that lowers the logit most, among those that are computed.
+def strongest(occlusion_map: OcclusionMap) -> Position:
+    """The window that lowers the logit most, among those computed so far.
 
     Raises:
         SpecError: when none is computed.
+
+    >>> from torch import nn
+    >>> from convis_core import models, occlusion
+    >>> from convis_core.results import OcclusionSpec
+    >>> model = models.wrap(nn.Sequential(nn.AvgPool2d(16), nn.Flatten()), input_size=16)
+    >>> x = torch.zeros(1, 3, 16, 16)
+    >>> x[..., 8:, :8] = 1  # bright at the lower left
+    >>> *_, last = occlusion.occlusion(model, x, 0, OcclusionSpec(window=8, stride=8, fill="black"))
+    >>> strongest(last)
+    Position(row=1, column=0)
     """
-    drop = found.drop()
+    drop = occlusion_map.drop()
     if bool(drop.isnan().all()):
-        raise SpecError("No window has been computed yet; take a frame of the computation.")
+        raise SpecError("No window has been computed yet; use a frame of the computation.")
     row, column = divmod(int(drop.nan_to_num(nan=-torch.inf).argmax()), drop.shape[1])
-    return Place(row, column)
+    return Position(row, column)
 
 
-def window_at(found: OcclusionMap, y: float, x: float) -> Place:
+def window_at(occlusion_map: OcclusionMap, y: float, x: float) -> Position:
     """The window whose centre is nearest to a point.
 
     Args:
-        found: the map.
+        occlusion_map: complete or partial.
         y: pixels of the network's view from the top.
         x: pixels of the network's view from the left.
     """
-    half = found.spec.window / 2
-    return Place(_nearest(found.tops, y - half), _nearest(found.lefts, x - half))
+    half = occlusion_map.spec.window / 2
+    return Position(_nearest(occlusion_map.tops, y - half), _nearest(occlusion_map.lefts, x - half))
 
 
-def centre(found: OcclusionMap, place: Place) -> tuple[int, int]:
+def centre(occlusion_map: OcclusionMap, position: Position) -> tuple[int, int]:
     """The pixel in the middle of a window: (row, column) of the network's view."""
-    half = found.spec.window // 2
-    return int(found.tops[place.row]) + half, int(found.lefts[place.column]) + half
+    half = occlusion_map.spec.window // 2
+    return int(occlusion_map.tops[position.row]) + half, int(occlusion_map.lefts[position.column]) + half
 
 
 def filled_in(values: Tensor, pending: Tensor) -> Tensor:
-    """A coarse map: every pending cell takes the value of the nearest that is computed.
+    """The map without gaps: every pending cell takes the value of the nearest computed one.
 
     Args:
         values: [R, C].
@@ -103,43 +113,48 @@ def filled_in(values: Tensor, pending: Tensor) -> Tensor:
 
     Raises:
         SpecError: when every cell is pending.
+
+    >>> values = torch.tensor([[5.0, 0.0, 0.0, 7.0]])
+    >>> filled_in(values, torch.tensor([[False, True, True, False]])).tolist()
+    [[5.0, 5.0, 7.0, 7.0]]
     """
     if not bool(pending.any()):
         return values
     known, missing = (~pending).nonzero(), pending.nonzero()
     if not len(known):
-        raise SpecError("No window has been computed yet; take a frame of the computation.")
+        raise SpecError("No window has been computed yet; use a frame of the computation.")
     nearest = known[torch.cdist(missing.float(), known.float()).argmin(dim=1)]
     filled = values.clone()
     filled[missing[:, 0], missing[:, 1]] = values[nearest[:, 0], nearest[:, 1]]
     return filled
 
 
-def probabilities(found: OcclusionMap) -> Tensor:
-    """Probability of the class by position of the window, pending ones filled in from their neighbours: [R, C]."""
-    return filled_in(found.probability, found.probability.isnan())
+def probabilities(occlusion_map: OcclusionMap) -> Tensor:
+    """The probability of the class by position of the window, [R, C], pending ones filled in from the nearest."""
+    return filled_in(occlusion_map.probability, occlusion_map.probability.isnan())
 
 
-def classes(found: OcclusionMap) -> Tensor:
-    """The class that comes first by position of the window, pending ones filled in from their neighbours: [R, C]."""
-    return filled_in(found.top_class, found.top_class < 0)
+def classes(occlusion_map: OcclusionMap) -> Tensor:
+    """The top class by position of the window, [R, C], pending ones filled in from the nearest."""
+    return filled_in(occlusion_map.top_class, occlusion_map.top_class < 0)
 
 
-def class_shares(found: OcclusionMap) -> tuple[ClassShare, ...]:
-    """How many of the computed windows each class comes first under, the most frequent first."""
-    computed = found.top_class[found.top_class >= 0]
+def class_shares(occlusion_map: OcclusionMap) -> tuple[ClassShare, ...]:
+    """The number of computed windows under which each class is the top class, the most frequent first."""
+    computed = occlusion_map.top_class[occlusion_map.top_class >= 0]
     indices, counts = computed.unique(return_counts=True)
     order = counts.argsort(descending=True, stable=True)
     return tuple(ClassShare(int(indices[i]), int(counts[i])) for i in order)
 
 
-def least_important(found: OcclusionMap, *, share: float = 0.5) -> Tensor:
-    """The pixels whose windows lowered the logit least, as many as make up a share of the picture.
+def least_important(occlusion_map: OcclusionMap, *, share: float = 0.5) -> Tensor:
+    """The pixels whose windows lower the logit least, as many as make up a share of the picture.
 
-    The pixels of ``heatmap()`` in ascending order; pixels that no window has covered come last, since nobody knows.
+    These are the lowest values of ``heatmap()``; pixels that no window has covered yet come last, since their effect is
+    unknown.
 
     Args:
-        found: the map.
+        occlusion_map: complete or partial.
         share: of the picture's pixels, 0 to 1.
 
     Returns:
@@ -149,8 +164,8 @@ def least_important(found: OcclusionMap, *, share: float = 0.5) -> Tensor:
         SpecError: when the share is not between 0 and 1.
     """
     if not 0 <= share <= 1:
-        raise SpecError(f"A share of the picture lies between 0 and 1, not at {share}.")
-    heatmap = found.heatmap()
+        raise SpecError(f"A share of the picture lies between 0 and 1; {share} does not.")
+    heatmap = occlusion_map.heatmap()
     order = heatmap.nan_to_num(nan=torch.inf).flatten().argsort(stable=True)
     chosen = torch.zeros(heatmap.numel(), dtype=torch.bool)
     chosen[order[: round(share * heatmap.numel())]] = True
@@ -158,9 +173,9 @@ def least_important(found: OcclusionMap, *, share: float = 0.5) -> Tensor:
 
 
 def cells(starts: Sequence[int] | Tensor, window: int, size: int) -> Spans:
-    """Which stretch of the picture is nearest to each window's centre, along one axis.
+    """The part of the picture that is nearest to each window's centre, along one axis.
 
-    The border is the middle between two centres; the first and the last cell reach as far outwards as inwards.
+    Neighbouring cells meet halfway between their centres; the first and the last extend as far outwards as inwards.
 
     Args:
         starts: first pixel of every window, ascending.
@@ -169,12 +184,15 @@ def cells(starts: Sequence[int] | Tensor, window: int, size: int) -> Spans:
 
     Returns:
         (begin, end) of each cell, as shares of the picture's side.
+
+    >>> cells([0, 4, 6], window=4, size=10)  # centres at 2, 6 and 8
+    ((0.0, 0.4), (0.4, 0.7), (0.7, 0.9))
     """
     centres = [float(start) + window / 2 for start in starts]
     if len(centres) == 1:
         return ((0.0, 1.0),)
-    middles = [(low + high) / 2 for low, high in pairwise(centres)]
-    edges = [2 * centres[0] - middles[0], *middles, 2 * centres[-1] - middles[-1]]
+    borders = [(low + high) / 2 for low, high in pairwise(centres)]
+    edges = [2 * centres[0] - borders[0], *borders, 2 * centres[-1] - borders[-1]]
     bounded = [min(max(edge / size, 0.0), 1.0) for edge in edges]
     return tuple(pairwise(bounded))
 

@@ -1,4 +1,4 @@
-"""An occlusion map is the same whatever the order, the portions and the interruptions."""
+"""An occlusion map does not depend on the order, the chunks or the interruptions of its computation."""
 
 import itertools
 from dataclasses import replace
@@ -48,8 +48,8 @@ def whole(model: LoadedModel, x: Tensor) -> OcclusionMap:
 
 
 def last(model: LoadedModel, x: Tensor, **how: OcclusionMap) -> OcclusionMap:
-    *_, found = occlusion.occlusion(model, x, TARGET, SPEC, **how)
-    return found
+    *_, final = occlusion.occlusion(model, x, TARGET, SPEC, **how)
+    return final
 
 
 def same(first: OcclusionMap, second: OcclusionMap) -> bool:
@@ -59,18 +59,18 @@ def same(first: OcclusionMap, second: OcclusionMap) -> bool:
 
 @pytest.mark.parametrize("order", ["in one level", "backwards", "one by one"])
 def test_the_interlacing_does_not_change_the_bits(model, x, whole, order, monkeypatch):
-    places = [np.array(place) for place in itertools.product(range(13), repeat=2)]
+    positions = [np.array(position) for position in itertools.product(range(13), repeat=2)]
     levels = {
-        "in one level": [np.stack(places)],
-        "backwards": [np.stack(places[::-1])],
-        "one by one": [place[None] for place in places],
+        "in one level": [np.stack(positions)],
+        "backwards": [np.stack(positions[::-1])],
+        "one by one": [position[None] for position in positions],
     }
     monkeypatch.setattr(maps, "interlaced", lambda count: levels[order])
     assert len(whole.tops) == 13 and same(last(model, x), whole)
 
 
 @pytest.mark.parametrize(("batch", "seconds", "memory"), [(1, 1e-9, 2**28), (3, 1e-4, 2**28), (32, 9.0, 2**16)])
-def test_the_portions_do_not_change_the_bits(model, x, whole, batch, seconds, memory, monkeypatch):
+def test_the_chunks_do_not_change_the_bits(model, x, whole, batch, seconds, memory, monkeypatch):
     monkeypatch.setattr(occlusion_order, "_BATCH", batch)
     monkeypatch.setattr(occlusion_order, "_SHORTEST", seconds)
     monkeypatch.setattr(occlusion_order, "_LONGEST", seconds)
@@ -78,7 +78,7 @@ def test_the_portions_do_not_change_the_bits(model, x, whole, batch, seconds, me
     assert same(last(model, x), whole)
 
 
-def test_a_stopped_map_goes_on_where_it_stood(model, x, whole, monkeypatch):
+def test_a_stopped_map_is_resumed_where_it_stopped(model, x, whole, monkeypatch):
     monkeypatch.setattr(occlusion_order, "_BATCH", 4)
     monkeypatch.setattr(occlusion_order, "_SHORTEST", 1e-9)
     monkeypatch.setattr(occlusion_order, "_LONGEST", 1e-9)
@@ -97,8 +97,8 @@ def test_a_stopped_map_goes_on_where_it_stood(model, x, whole, monkeypatch):
     assert done == sorted(set(done)) and done[0] > stopped.done
 
 
-def test_a_map_stopped_before_its_first_level_was_done_goes_on_too(model, x, whole):
-    nothing = replace(
+def test_a_map_stopped_within_its_first_level_is_resumed_too(model, x, whole):
+    empty = replace(
         whole,
         probability=torch.full_like(whole.probability, torch.nan),
         logit=torch.full_like(whole.logit, torch.nan),
@@ -106,15 +106,15 @@ def test_a_map_stopped_before_its_first_level_was_done_goes_on_too(model, x, who
         top_probability=torch.full_like(whole.top_probability, torch.nan),
         done=0,
     )
-    assert same(last(model, x, resume=nothing), whole)
+    assert same(last(model, x, resume=empty), whole)
 
 
-def test_a_complete_map_is_given_back(model, x, whole):
+def test_a_complete_map_is_returned_as_it_is(model, x, whole):
     (again,) = occlusion.occlusion(model, x, TARGET, SPEC, resume=whole)
     assert again is whole
 
 
-def test_only_the_same_map_goes_on(model, x, whole):
+def test_only_a_map_of_the_same_request_is_resumed(model, x, whole):
     for target, spec in ((1, SPEC), (TARGET, replace(SPEC, window=11)), (TARGET, replace(SPEC, fill="black"))):
         with pytest.raises(SpecError, match="another class"):
             occlusion.occlusion(model, x, target, spec, resume=whole)

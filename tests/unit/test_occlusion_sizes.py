@@ -1,4 +1,4 @@
-"""Several occlusion maps at once: the same maps, sharpening together, and nothing left running."""
+"""Several occlusion maps at once: the same maps as alone, refined together, with no computation left running."""
 
 import pytest
 import torch
@@ -33,18 +33,18 @@ def single(model: LoadedModel, x: Tensor, spec: OcclusionSpec) -> OcclusionMap:
     return last
 
 
-def test_each_map_is_what_it_would_be_alone(model, x):
+def test_each_map_equals_the_map_computed_alone(model, x):
     *_, last = sizes.compare(model, x, 2, SPECS)
-    assert last.done == last.total == sum(found.total for found in last.maps)
-    for found, spec in zip(last.maps, SPECS, strict=True):
-        assert found.spec == spec
-        assert torch.equal(found.logit, single(model, x, spec).logit)
+    assert last.done == last.total == sum(each.total for each in last.maps)
+    for each, spec in zip(last.maps, SPECS, strict=True):
+        assert each.spec == spec
+        assert torch.equal(each.logit, single(model, x, spec).logit)
 
 
 def test_every_frame_has_every_map_and_more_windows_than_the_one_before(model, x):
     frames = list(sizes.compare(model, x, 2, SPECS))
     assert all(len(frame.maps) == len(SPECS) for frame in frames)
-    assert all(frame.done == sum(found.done for found in frame.maps) for frame in frames)
+    assert all(frame.done == sum(each.done for each in frame.maps) for frame in frames)
     done = [frame.done for frame in frames]
     assert done == sorted(set(done)) and done[0] >= len(SPECS)
 

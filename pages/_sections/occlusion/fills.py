@@ -7,7 +7,7 @@ import streamlit as st
 from convis_core import images, occlusion
 from convis_core.figures import occlusion as pictures
 from convis_core.figures.scores import percent
-from convis_core.occlusion.readings import Place
+from convis_core.occlusion.readings import Position
 from convis_core.results import OcclusionMap
 from pages._sections.occlusion import window
 from pages._sections.occlusion.controls import FILLS
@@ -18,7 +18,7 @@ _SIDE = 224
 _WHOLE = "not hidden"
 
 
-def draw(context: Context, found: OcclusionMap, chosen: Place) -> None:
+def draw(context: Context, found: OcclusionMap, chosen: Position) -> None:
     """The window looked at, filled in every way."""
     model, x = context.model, context.x
     top, left = int(found.tops[chosen.row]), int(found.lefts[chosen.column])

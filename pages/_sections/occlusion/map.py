@@ -12,7 +12,7 @@ from convis_core.figures.render import coloured
 from convis_core.figures.scores import percent
 from convis_core.figures.style import Scale
 from convis_core.occlusion import readings as views
-from convis_core.occlusion.readings import Place
+from convis_core.occlusion.readings import Position
 from convis_core.results import OcclusionMap, SheetLayout
 from pages._sections.occlusion.controls import CLASSES, DROP, PROBABILITY, Settings
 from pages._shell import clickable
@@ -43,7 +43,7 @@ class Drawn:
     colours: dict[int, str] | None = None
 
 
-def draw(context: Context, settings: Settings, found: OcclusionMap, place: Place, on_pick: OnPick) -> None:
+def draw(context: Context, settings: Settings, found: OcclusionMap, place: Position, on_pick: OnPick) -> None:
     """The map, what its colours mean, and a sentence about how to read it."""
     done = found.done == found.total
     drawn = picture(context, settings, found, side=SIDE if done else COARSE_SIDE)
@@ -94,7 +94,7 @@ def _cell(found: OcclusionMap, side: int) -> int:
     return max(1, side // len(found.lefts))
 
 
-def _show_over_picture(context: Context, found: OcclusionMap, drawn: Drawn, place: Place, on_pick: OnPick) -> None:
+def _show_over_picture(context: Context, found: OcclusionMap, drawn: Drawn, place: Position, on_pick: OnPick) -> None:
     ratio = drawn.picture.width / context.model.input_size
     window = found.spec.window * ratio
     clickable.show(
@@ -111,13 +111,13 @@ def _show_over_picture(context: Context, found: OcclusionMap, drawn: Drawn, plac
     )
 
 
-def _show_grid(context: Context, found: OcclusionMap, drawn: Drawn, place: Place, on_pick: OnPick) -> None:
+def _show_grid(context: Context, found: OcclusionMap, drawn: Drawn, place: Position, on_pick: OnPick) -> None:
     rows, columns = found.probability.shape
     cell = drawn.picture.width // columns
     layout = SheetLayout(tuple(range(rows * columns)), columns, 1, 1, cell, gap=0)
 
     def pick(x: float, y: float) -> None:
-        on_pick(*views.centre(found, Place(int(y) // cell, int(x) // cell)))
+        on_pick(*views.centre(found, Position(int(y) // cell, int(x) // cell)))
 
     clickable.show(
         clickable.Clickable(

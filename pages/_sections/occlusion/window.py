@@ -7,7 +7,7 @@ from convis_core import images, models, network, occlusion
 from convis_core.figures import scores
 from convis_core.figures.scores import percent
 from convis_core.occlusion import readings as views
-from convis_core.occlusion.readings import Place
+from convis_core.occlusion.readings import Position
 from convis_core.results import OcclusionMap, OcclusionSpec, Prediction, SheetLayout
 from pages._sections.occlusion.map import OnPick
 from pages._shell import cache, clickable, controls, layout
@@ -17,7 +17,7 @@ _ROW, _COLUMN = "occlusion_row", "occlusion_column"
 _SIDE = 448
 
 
-def place(found: OcclusionMap) -> Place:
+def place(found: OcclusionMap) -> Position:
     """The fields for the keyboard, and the window that they or a click have chosen; else the one that matters most."""
     down, across = st.columns(2)
     row = _field(down, "Row", _ROW, found)
@@ -42,7 +42,7 @@ def pick(row: float, column: float) -> None:
     st.session_state[_ROW], st.session_state[_COLUMN] = int(row), int(column)
 
 
-def draw(context: Context, found: OcclusionMap, chosen: Place, on_pick: OnPick) -> None:
+def draw(context: Context, found: OcclusionMap, chosen: Position, on_pick: OnPick) -> None:
     """The picture with the window filled, and the probability of the class then."""
     top, left = int(found.tops[chosen.row]), int(found.lefts[chosen.column])
     hidden = occlusion.hide(context.model, context.x, top, left, found.spec)
@@ -69,7 +69,7 @@ def draw(context: Context, found: OcclusionMap, chosen: Place, on_pick: OnPick) 
     )
 
 
-def bars(context: Context, found: OcclusionMap, chosen: Place) -> None:
+def bars(context: Context, found: OcclusionMap, chosen: Position) -> None:
     """The best classes before and after, on one scale."""
     top, left = int(found.tops[chosen.row]), int(found.lefts[chosen.column])
     after = said(context, found.spec, top, left)
