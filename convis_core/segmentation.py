@@ -1,8 +1,8 @@
-"""From an attribution to the object: seeds from the map, edges from the picture.
+"""Segmentation of an object from an attribution: seeds from the map, edges from the picture.
 
-A map of single pixels is no mask: it marks what decided, an eye or a wheel, and leaves the rest of the object out.
-But it says well enough where the object is and where to begin, and GrabCut does the rest by colour. The only module
-that imports OpenCV.
+An attribution map is not a mask: it marks the pixels that matter to the score, such as an eye or a wheel, and not the
+rest of the object. But it locates the object well enough for seeds, from which GrabCut segments it by colour. This is
+the only module that imports OpenCV.
 """
 
 from typing import TypeAlias
@@ -23,16 +23,16 @@ from convis_core.results.segmentation import BACKGROUND, FOREGROUND, OUTSIDE, UN
 from convis_core.values import check_real, check_whole
 
 _SMALLEST_CROP = 8
-"""Pixels along the shorter side of what the network saw, below which there is nothing to segment."""
+"""Fewest pixels along the shorter side of the network's view that are enough to segment."""
 
 _FEWEST_SEEDS = 10
-"""GrabCut fits five Gaussians to the colours of each side; with fewer pixels it has nothing to fit them to."""
+"""GrabCut fits five Gaussians each to the colours of the object and of the background, which takes some pixels."""
 
 _EDGE_SIDE = 640
-"""Longer side of the copy on which the edge is found, in pixels."""
+"""Longer side of the copy on which the edge is refined, in pixels."""
 
 _EDGE_BAND = 4
-"""How far the edge may move there, in pixels of the small copy."""
+"""How far the edge may move in that step, in pixels of the small copy."""
 
 _EDGE_ROUNDS = 2
 _ARBITRARY_SEED = 1
@@ -40,24 +40,24 @@ _ARBITRARY_SEED = 1
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
-# By itself OpenCV takes every core, on top of the lanes that have them already.
+# By default OpenCV uses every core, on top of the lanes, which use them already.
 cv2.setNumThreads(1)
 
 
 def grabcut(img: Image.Image, attribution: Attribution, spec: GrabCutSpec) -> Segmentation:
-    """Cut the object that an attribution points at out of the original picture.
+    """The object that an attribution marks, cut out of the original picture.
 
-    The magnitude of the attribution is blurred. Where it is above its ``foreground_percentile`` the object certainly
-    is. GrabCut begins by taking all that is above the ``background_percentile`` for object too, and the rest for
-    background; it models the colours of both, divides all but the certain pixels anew along the picture's edges, and
-    so on for some rounds. The largest connected part is the object.
+    The magnitude of the attribution is blurred. Pixels above its ``foreground_percentile`` certainly belong to the
+    object. At first GrabCut assigns all other pixels above the ``background_percentile`` to the object as well, and the
+    rest to the background. In every round it models the colours of both and assigns all but the certain pixels anew
+    along the picture's edges. The largest connected part is the object.
 
-    A low value is a hint and no more, because a network need not look at the whole of an object. Nor did it see what
-    lies outside the central square: that begins as background and may become object, if its colours say so.
+    Low values are only a hint, because the score of a class need not depend on the whole object. The network does not
+    see the parts outside the central square: they begin as background and may become object if their colours agree.
 
-    What belongs together is decided on a small copy, where the texture of fur or grass does not count as edges; then
-    a band along the mask's edge is divided once more on a larger one, and the result enlarged smoothly to the
-    original. So a picture of any size takes about the same time. Same arguments, same mask.
+    The segmentation is computed on a small copy, where the texture of fur or grass does not count as edges. Then a band
+    along the mask's edge is refined on a larger copy, and the result is enlarged smoothly to the original, so that a
+    picture of any size takes about the same time. The same arguments give the same mask.
 
     Args:
         img: the original picture, RGB, of any size.
@@ -69,27 +69,39 @@ def grabcut(img: Image.Image, attribution: Attribution, spec: GrabCutSpec) -> Se
 
     Raises:
         SpecError: when the attribution is the same everywhere or not finite, the picture too small, ``spec`` out of
-            range, or no object is found.
+            range, or no object is detected.
 
     Simonyan, Vedaldi and Zisserman, 2013 (arXiv:1312.6034), section 3.2; Rother, Kolmogorov and Blake, "GrabCut",
     2004.
+
+    >>> import torch
+    >>> from PIL import Image
+    >>> from convis_core import segmentation
+    >>> from convis_core.results import Attribution, GrabCutSpec
+    >>> picture = Image.new("RGB", (64, 64), "navy")
+    >>> picture.paste("lime", (16, 16, 48, 48))
+    >>> row = torch.arange(64.0)
+    >>> bump = torch.exp(-((row[:, None] - 31.5) ** 2 + (row - 31.5) ** 2) / 200)  # highest in the middle
+    >>> cut_out = segmentation.grabcut(picture, Attribution(bump.expand(3, -1, -1), 0, "by hand"), GrabCutSpec())
+    >>> cut_out.mask.shape, bool(cut_out.mask[32, 32]), bool(cut_out.mask[4, 4]), round(cut_out.share(), 1)
+    (torch.Size([64, 64]), True, False, 0.2)
     """
     _check_spec(spec)
     picture = img.convert("RGB")
     small = _fitted(picture, spec.working_side)
     seeds = _seeds(attribution, picture.size, small.size, spec)
     if min(int((seeds == kind).sum()) for kind in (FOREGROUND, BACKGROUND)) < _FEWEST_SEEDS:
-        raise SpecError("The map leaves too few certain pixels; lower the upper percentile or raise the lower one.")
-    mask = _largest_part(_divide(small, _labels(seeds), spec.iterations))
+        raise SpecError("There are too few certain pixels; lower the upper percentile or raise the lower one.")
+    mask = _largest_part(_run_grabcut(small, _labels(seeds), spec.iterations))
     if not mask.any():
-        raise SpecError("No object was found; try other percentiles or another class.")
+        raise SpecError("No object was detected; try other percentiles or another class.")
     if max(picture.size) > spec.working_side:
         mask = _with_sharper_edge(_fitted(picture, max(_EDGE_SIDE, spec.working_side)), mask)
     return Segmentation(picture, _enlarged(mask, picture.size), _tensor(_nearest(seeds, picture.size)), spec)
 
 
 def outline(mask: Tensor, *, thickness: int = 1) -> Tensor:
-    """The pixels along the inside of a mask's edge.
+    """The outline of a mask, drawn along the inside of its edge.
 
     Args:
         mask: bool [H, W].
@@ -97,6 +109,13 @@ def outline(mask: Tensor, *, thickness: int = 1) -> Tensor:
 
     Returns:
         bool [H, W].
+
+    >>> import torch
+    >>> from convis_core import segmentation
+    >>> mask = torch.zeros(5, 5, dtype=torch.bool)
+    >>> mask[1:4, 1:4] = True
+    >>> segmentation.outline(mask)[2].tolist()
+    [False, True, False, True, False]
     """
     outside = (~mask)[None, None].float()
     grown = functional.max_pool2d(outside, 2 * thickness + 1, stride=1, padding=thickness)[0, 0]
@@ -107,38 +126,38 @@ def _check_spec(spec: GrabCutSpec) -> None:
     check_real("The upper percentile", spec.foreground_percentile, 0, 100)
     check_real("The lower percentile", spec.background_percentile, 0, 100)
     if spec.background_percentile >= spec.foreground_percentile:
-        raise SpecError("The percentiles must rise: 0 <= background < foreground <= 100.")
+        raise SpecError("The percentiles must increase: 0 <= background < foreground <= 100.")
     check_whole("The number of rounds", spec.iterations, 1, 50)
     check_real("The blur's standard deviation in pixels", spec.smoothing, 0, 100)
     check_whole("The longer side of the picture that GrabCut works on", spec.working_side, 64, 4000)
 
 
 def _fitted(picture: Image.Image, side: int) -> Image.Image:
-    """The picture with at most so many pixels along its longer side; small ones are not enlarged."""
+    """The picture with at most ``side`` pixels along its longer side; small ones are not enlarged."""
     scale = min(1.0, side / max(picture.size))
     width, height = (max(1, round(edge * scale)) for edge in picture.size)
     return picture.resize((width, height), Image.Resampling.BOX)
 
 
 def _seeds(attribution: Attribution, original: tuple[int, int], size: tuple[int, int], spec: GrabCutSpec) -> Pixels:
-    """What the map says of each pixel of the working copy, [h, w]."""
+    """The seed of each pixel of the working copy, [h, w]."""
     magnitude = attribution.magnitude()
     if not bool(magnitude.isfinite().all()):
-        raise SpecError("The map has values that are no numbers; there is nothing to cut out.")
+        raise SpecError("The map has values that are not finite, so no object can be cut out.")
     smooth = gaussian_blur(magnitude[None, None].double(), spec.smoothing)[0, 0]
     if float(smooth.max()) - float(smooth.min()) <= 1e-6 * float(smooth.max()):
-        raise SpecError("The map is the same everywhere and points at nothing; choose another class or method.")
+        raise SpecError("The map is the same everywhere and marks no object; choose another class or method.")
     lowest, highest = np.percentile(smooth.numpy(), [spec.background_percentile, spec.foreground_percentile])
     kinds = np.full(tuple(smooth.shape), UNKNOWN, dtype=np.uint8)
     kinds[smooth.numpy() <= lowest] = BACKGROUND
     kinds[smooth.numpy() > highest] = FOREGROUND
     scale = size[0] / original[0], size[1] / original[1]
     box = crop_box(original, magnitude.shape[-1])
-    left, top, right, bottom = (round(edge * scale[place % 2]) for place, edge in enumerate(box))
+    left, top, right, bottom = (round(edge * scale[index % 2]) for index, edge in enumerate(box))
     left, top, right, bottom = max(left, 0), max(top, 0), min(right, size[0]), min(bottom, size[1])
     if min(right - left, bottom - top) < _SMALLEST_CROP:
         raise SpecError(
-            f"The picture is too small or too narrow to cut anything out of it: {original[0]} x {original[1]}."
+            f"The picture is too small or too narrow to cut out an object: {original[0]} × {original[1]} pixels."
         )
     seeds = np.full((size[1], size[0]), OUTSIDE, dtype=np.uint8)
     seeds[top:bottom, left:right] = _nearest(kinds, (right - left, bottom - top))
@@ -146,26 +165,26 @@ def _seeds(attribution: Attribution, original: tuple[int, int], size: tuple[int,
 
 
 def _labels(seeds: Pixels) -> Pixels:
-    """What GrabCut is told of each pixel to begin with."""
+    """The initial label of each pixel for GrabCut."""
     labels = np.full_like(seeds, cv2.GC_PR_BGD)
     labels[seeds == UNKNOWN] = cv2.GC_PR_FGD
     labels[seeds == FOREGROUND] = cv2.GC_FGD
     return labels
 
 
-def _divide(picture: Image.Image, labels: Pixels, iterations: int) -> Mask:
-    """GrabCut: every pixel is given to the object or to the rest."""
+def _run_grabcut(picture: Image.Image, labels: Pixels, iterations: int) -> Mask:
+    """The pixels that GrabCut assigns to the object."""
     pixels = np.asarray(picture)[:, :, ::-1].copy()  # OpenCV's order of the channels
-    divided = labels.copy()
+    assigned = labels.copy()
     inside, outside = np.zeros((1, 65)), np.zeros((1, 65))
-    whole = (0, 0, picture.width, picture.height)  # not read when the labels say where to start
+    whole = (0, 0, picture.width, picture.height)  # ignored, since the labels give the start
     cv2.setRNGSeed(_ARBITRARY_SEED)  # of this thread
-    cv2.grabCut(pixels, divided, whole, outside, inside, iterations, cv2.GC_INIT_WITH_MASK)
-    return np.isin(divided, (cv2.GC_FGD, cv2.GC_PR_FGD))
+    cv2.grabCut(pixels, assigned, whole, outside, inside, iterations, cv2.GC_INIT_WITH_MASK)
+    return np.isin(assigned, (cv2.GC_FGD, cv2.GC_PR_FGD))
 
 
 def _with_sharper_edge(picture: Image.Image, coarse: Mask) -> Mask:
-    """The mask on a larger copy of the picture, divided anew in a band along its edge."""
+    """The mask on a larger copy of the picture, refined in a band along its edge."""
     mask = _nearest(coarse.astype(np.uint8), picture.size)
     reach = max(1, round(_EDGE_BAND * picture.width / coarse.shape[1]))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
@@ -173,8 +192,8 @@ def _with_sharper_edge(picture: Image.Image, coarse: Mask) -> Mask:
     labels[cv2.erode(mask, disc) > 0] = cv2.GC_FGD
     labels[cv2.dilate(mask, disc) == 0] = cv2.GC_BGD
     if min(int((labels == kind).sum()) for kind in (cv2.GC_FGD, cv2.GC_BGD)) < _FEWEST_SEEDS:
-        return mask > 0  # so thin, or so nearly everything, that there is no inside or no outside to learn from
-    return _largest_part(_divide(picture, labels, _EDGE_ROUNDS))
+        return mask > 0  # so thin, or so large, that it has no inside or no outside with colours to model
+    return _largest_part(_run_grabcut(picture, labels, _EDGE_ROUNDS))
 
 
 def _largest_part(mask: Mask) -> Mask:
@@ -187,7 +206,7 @@ def _largest_part(mask: Mask) -> Mask:
 
 
 def _enlarged(mask: Mask, size: tuple[int, int]) -> Tensor:
-    """The mask on the original as alpha, uint8 [H, W], its staircase smoothed."""
+    """The mask at the original's size as alpha, uint8 [H, W], with its steps smoothed."""
     grey = Image.fromarray(mask.astype(np.uint8) * 255, mode="L")
     return _tensor(np.asarray(grey.resize(size, Image.Resampling.BICUBIC)))
 

@@ -1,4 +1,4 @@
-"""From a map to a mask: a hand-drawn truth, drawn pictures, sizes, refusals."""
+"""Segmentation from an attribution map: against a hand-drawn mask, on drawn pictures, at any size, and refusals."""
 
 import dataclasses
 import pickle
@@ -45,7 +45,7 @@ def overlap(mask: Tensor, truth: Tensor) -> float:
 
 
 def drawn(size: tuple[int, int]) -> tuple[Image.Image, Tensor]:
-    """A green disc in the middle of a blue ground with grain, and where the disc is."""
+    """A green disc in the middle of a blue, noisy background, and the mask of the disc."""
     width, height = size
     rows, columns = np.indices((height, width))
     radius = min(size) * 0.3
@@ -57,7 +57,7 @@ def drawn(size: tuple[int, int]) -> tuple[Image.Image, Tensor]:
 
 
 def pointing(at: tuple[float, float] = (0.5, 0.5)) -> Attribution:
-    """A map with one bright spot, that on a smooth hill, so that no two percentiles coincide."""
+    """A map with one bright spot on a smooth slope, so that no two percentiles coincide."""
     rows, columns = torch.meshgrid(torch.linspace(0, 1, SIDE), torch.linspace(0, 1, SIDE), indexing="ij")
     distance = (rows - at[0]) ** 2 + (columns - at[1]) ** 2
     return Attribution(torch.exp(-distance / 0.03).expand(3, -1, -1).clone() + 0.01 * (1 - distance), 0, "hand-made")
@@ -70,7 +70,7 @@ SPEC = GrabCutSpec(smoothing=1.0)
 # The cat
 
 
-def test_the_cats_head_is_found(cat_map, cat_head, capsys):
+def test_the_cats_head_is_cut_out(cat_map, cat_head, capsys):
     found = segmentation.grabcut(images.sample("chelsea"), cat_map, GrabCutSpec())
     measured = overlap(found.mask, cat_head)
     with capsys.disabled():
@@ -78,7 +78,7 @@ def test_the_cats_head_is_found(cat_map, cat_head, capsys):
             f"\n[chelsea: IoU of mask and hand-drawn head {measured:.2f}, share of the picture {found.share():.2f}]"
         )
     assert measured > 0.55
-    # The network looks at a square; what it says is about more than the seeds it came with.
+    # The mask is the object and not just its seeds.
     assert found.share() > 3 * float((found.seeds == FOREGROUND).float().mean())
 
 
@@ -89,7 +89,7 @@ def test_a_large_picture_takes_less_than_three_seconds(cat_map, cat_head, capsys
     begun, used = time.perf_counter() - begun, time.thread_time() - used
     with capsys.disabled():
         sys.stdout.write(f"\n[1000 x 665 pixels: {begun:.2f} s, of these computing {used:.2f} s]")
-    assert used < 3, "of its own; what other programs took is not the algorithm's"
+    assert used < 3, "CPU time of this thread; other programs may be running"
     truth = torch.from_numpy(np.array(Image.fromarray(cat_head.numpy()).resize(large.size)))
     assert overlap(found.mask, truth) > 0.55 and found.foreground.size == large.size
 
@@ -107,7 +107,7 @@ def test_a_disc_is_cut_out_along_its_edge_at_any_size(size):
     assert found.share() == pytest.approx(float(disc.float().mean()), rel=0.08)
 
 
-def test_the_object_may_reach_beyond_what_the_network_saw():
+def test_the_object_may_extend_beyond_the_networks_view():
     width, height = 300, 100
     pixels = np.full((height, width, 3), (40, 60, 160), dtype=np.uint8)
     pixels[40:60, 20:280] = (60, 170, 70)  # a bar far wider than the central square
@@ -131,14 +131,14 @@ def test_seeds_lie_where_the_map_is_bright_and_dark():
     assert float((found.seeds == BACKGROUND).sum() / inside) == pytest.approx(0.30, abs=0.03)
 
 
-def test_only_the_largest_part_is_kept():
+def test_only_the_largest_connected_part_is_the_object():
     picture, _ = drawn((200, 200))
     ImageDraw.Draw(picture).ellipse((6, 6, 26, 26), fill=(60, 170, 70))  # as green as the disc, and apart from it
     found = segmentation.grabcut(picture, pointing(), SPEC)
     assert not bool(found.mask[:30, :30].any()) and bool(found.mask[100, 100])
 
 
-def test_the_same_question_has_the_same_answer():
+def test_the_same_arguments_give_the_same_mask():
     picture, _ = drawn((333, 222))
     one, two = (segmentation.grabcut(picture, pointing(), SPEC) for _ in range(2))
     assert torch.equal(one.alpha, two.alpha) and torch.equal(one.seeds, two.seeds)
@@ -154,11 +154,11 @@ def test_the_cut_out_is_the_original_under_an_alpha():
     assert np.array_equal(cut_out[..., 3] >= 128, found.mask.numpy()) and found.picture.mode == "RGB"
 
 
-def test_an_outline_is_the_rim_of_the_mask():
+def test_the_outline_is_the_inner_edge_of_the_mask():
     mask = torch.zeros(9, 9, dtype=torch.bool)
     mask[2:7, 2:7] = True
-    rim = segmentation.outline(mask)
-    assert int(rim.sum()) == 16 and not bool(rim[3:6, 3:6].any()) and not bool((rim & ~mask).any())
+    outline = segmentation.outline(mask)
+    assert int(outline.sum()) == 16 and not bool(outline[3:6, 3:6].any()) and not bool((outline & ~mask).any())
     assert int(segmentation.outline(mask, thickness=2).sum()) == 24
 
 
@@ -171,11 +171,11 @@ def refused(says: str, picture: Image.Image, attribution: Attribution, spec: Gra
         segmentation.grabcut(picture, attribution, spec)
 
 
-def test_a_map_that_says_nothing_is_refused():
+def test_a_map_that_marks_no_object_is_refused():
     picture, _ = drawn((100, 100))
     for value in (0.0, 0.7):
         refused("the same everywhere", picture, Attribution(torch.full((3, SIDE, SIDE), value), 0, "flat"))
-    refused("no numbers", picture, Attribution(torch.full((3, SIDE, SIDE), torch.nan), 0, "broken"))
+    refused("not finite", picture, Attribution(torch.full((3, SIDE, SIDE), torch.nan), 0, "broken"))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 5), (1, 50000), (4000, 3)])
@@ -205,7 +205,7 @@ def test_an_impossible_specification_is_refused(choices, says):
 
 
 @pytest.mark.parametrize("size", [(24, 24), (40, 30)])
-def test_a_tiny_picture_is_cut_out_or_refused_in_words(size):
+def test_a_tiny_picture_is_still_segmented(size):
     picture, _ = drawn(size)
     spec = dataclasses.replace(SPEC, foreground_percentile=80)
     found = segmentation.grabcut(picture, pointing(), spec)
