@@ -164,7 +164,7 @@ class Moment:
     """The picture at one step, with the eight bits of a picture file, and its scores.
 
     The scores are those of the untransformed and uncropped picture in the network's own size, before its values are
-    rounded to eight bits. A file that is opened again is rounded, and cropped by ``images.to_tensor``: both change them.
+    rounded to eight bits. A file that is read again is rounded, and cropped by ``images.to_tensor``; both change them.
 
     Attributes:
         pixels: uint8 [3, S, S].
