@@ -1,1 +1,1 @@
-"""Fast ways to run a network: on crops, for gradients of the picture alone, with fewer multiplications."""
+"""Fast ways to run a network: on crops, for gradients with respect to the picture, with fewer multiplications."""

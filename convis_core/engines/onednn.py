@@ -1,8 +1,8 @@
-"""The private operations of torch that call oneDNN directly: all of them, and nothing else calls them.
+"""All calls of torch's private operations that use oneDNN directly.
 
-They are those that ``torch.compile`` uses. They do what the public ones do, and besides: they take weights that were
-brought into oneDNN's own order once, and they apply an activation to their output while it is at hand. Another
-version of torch may name them otherwise; where they are missing, ``available`` is False and callers go without.
+They are those that ``torch.compile`` uses. They do what the public ones do; besides, they take weights that were
+converted to oneDNN's own layout once, and they apply an activation to their output while it is in cache. Another
+version of torch may name them differently; where they are missing, ``available`` is False and callers do without.
 """
 
 import math
@@ -22,12 +22,24 @@ def available() -> bool:
 
 
 def suits(weight: Tensor) -> bool:
-    """Whether oneDNN computes with such weights here: float32 on the CPU."""
+    """Whether oneDNN can compute with such weights here: float32 on the CPU.
+
+    Args:
+        weight: of a convolution or a linear layer.
+    """
     return available() and weight.device.type == "cpu" and weight.dtype == torch.float32
 
 
 def reordered(weight: Tensor, stride: Pair, dilation: Pair, groups: int, typical_input: list[int]) -> Tensor:
-    """A convolution's weights [O, I / groups, kh, kw] in the order that oneDNN prefers for inputs of such a shape."""
+    """A convolution's weights in the layout that oneDNN prefers for inputs of such a shape.
+
+    Args:
+        weight: [O, I / groups, kh, kw].
+        stride: of the convolution.
+        dilation: of the convolution.
+        groups: of the convolution.
+        typical_input: shape [N, I, H, W] of a typical input.
+    """
     packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
         weight, [0, 0], list(stride), list(dilation), groups, typical_input
     )
@@ -37,11 +49,11 @@ def reordered(weight: Tensor, stride: Pair, dilation: Pair, groups: int, typical
 def convolution(
     x: Tensor, weight: Tensor, bias: Tensor | None, geometry: tuple[Pair, Pair, Pair, int], gate: Gate | None
 ) -> Tensor:
-    """A convolution and the activation behind it, in one operation.
+    """A convolution and the activation after it, in one operation.
 
     Args:
         x: [N, I, H, W].
-        weight: [O, I / groups, kh, kw], in any order or from ``reordered``.
+        weight: [O, I / groups, kh, kw], in any layout or from ``reordered``.
         bias: [O], or None.
         geometry: stride, padding, dilation, groups.
         gate: the bounds of the activation; None for none.
@@ -54,7 +66,7 @@ def convolution(
 
 
 def plain_convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: tuple[Pair, Pair, Pair, int]) -> Tensor:
-    """A convolution over weights in torch's own order, by oneDNN whatever the sizes.
+    """A convolution with weights in torch's own layout, computed by oneDNN whatever the sizes.
 
     Args:
         x: [N, I, H, W].
@@ -70,7 +82,14 @@ def plain_convolution(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: 
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None, gate: Gate | None = None) -> Tensor:
-    """x [N, I] times weight [O, I] transposed, plus bias, and the activation behind it."""
+    """A linear layer, x times the transposed weight plus bias, and the activation after it.
+
+    Args:
+        x: [N, I].
+        weight: [O, I].
+        bias: [O], or None.
+        gate: the bounds of the activation; None for none.
+    """
     y: Tensor = torch.ops.mkldnn._linear_pointwise.default(x, weight, bias, *_activation(gate), "")
     return y
 

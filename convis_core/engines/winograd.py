@@ -15,19 +15,19 @@ polynomial of degree 2 with one of degree m - 1, and a product of degree n - 1 i
     A^T[:, i] = (1, p_i, .., p_i^(m-1))
     B^T[i] = the coefficients of prod_{j != i} (x - p_j)
 
-and for infinity the highest coefficients, and the product over all j. It is the same sum written otherwise and differs
-by rounding alone. How much depends on the points: 0, +-1 for m = 2 round better than the direct sum; for m = 4 the
-usual 0, +-1, +-2 round about four times worse than it, and 0, +-2/3, +-3/2 twice.
+and for infinity the highest coefficients, and the product over all j. It is the same sum written differently and
+differs by rounding alone. How much depends on the points: with 0, +-1 for m = 2 the rounding error is smaller than that
+of the direct sum; for m = 4 it is about four times larger with the usual 0, +-1, +-2, and twice with 0, +-2/3, +-3/2.
 
-**The way back.** The gradient by the input is a convolution with the filter turned round. A polynomial turned round
-has at p the value p^2 times that of the original at 1/p. Both sets of points hold with each point its inverse (0 and
-infinity are each other's), so the same transformed filters serve: only the rows of B^T and the columns of A^T change
-places, and the latter their scale.
+**The backward pass.** The gradient with respect to the input is a convolution with the reversed filter. A reversed
+polynomial has at p the value p^2 times that of the original at 1/p. Both sets of points contain the inverse of every
+point (0 and infinity are each other's), so the same transformed filters serve: only the rows of B^T and the columns of
+A^T are permuted, and the latter rescaled.
 
-**The same bits.** An output's rounding depends on its place within its tile, and on all inputs of the tile but the
-first and the last, which enter the first and the last output alone. Tiles begin at multiples of m of what is computed;
-a crop that begins at a multiple of m of the map therefore has the same bits as the map, if its last tiles are whole,
-lack one output only, or end with the map.
+**The same bits.** An output's rounding depends on its position within its tile, and on all inputs of the tile but the
+first and the last, which enter the first and the last output alone. Tiles begin at multiples of m of the region that is
+computed; a crop that begins at a multiple of m of the map therefore has the same bits as the map, if its last tiles are
+complete, lack one output only, or end with the map.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016 (arXiv:1509.09308); on the points,
 Barabasz, Anderson, Soodhalter and Gregg, "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep
@@ -48,10 +48,10 @@ from convis_core.network.operations import Gate
 from convis_core.runtime.memory import Scratch
 
 FEWEST_ROWS = 16
-"""From here on, MKL's matrix product sums a row alike whatever the others."""
+"""From so many rows on, MKL's matrix product sums each row in the same order, whatever the other rows."""
 
 NUMBER_SECONDS = 0.9e-9
-"""What transforming costs one core of a fast machine, for every number in the transformed domain."""
+"""Cost of the transforms on one core of a fast machine, per number in the transformed domain."""
 
 _TAPS = 3
 _POINTS = {
@@ -59,9 +59,9 @@ _POINTS = {
     4: [Fraction(0), Fraction(2, 3), Fraction(-2, 3), Fraction(3, 2), Fraction(-3, 2)],
 }
 _MULTIPLY_ADDS = 90e9  # of one core of that machine in a second
-_LEAST_GAIN = 1.2  # so many times faster than the direct sum, or it is not worth the memory
-_LARGE_TILE_GAIN = 1.5  # and of the large tile over the small one, for its filters are more than twice as large
-_ROWS = 160  # tiles in one matrix product: enough for MKL's full pace, few enough for a core's cache
+_LEAST_GAIN = 1.2  # it must be so many times faster than the direct sum to justify the memory
+_LARGE_TILE_GAIN = 1.5  # likewise the large tile over the small one, since its filters are more than twice as large
+_ROWS = 160  # tiles in one matrix product: enough for MKL's full speed, few enough for a core's cache
 
 Pair = tuple[int, int]
 
@@ -91,13 +91,20 @@ _first, _second = Scratch(), Scratch()
 
 
 def suits(layer: nn.Conv2d) -> bool:
-    """Whether a convolution can be computed so: 3x3, stride 1, no dilation, no groups, float32 on the CPU."""
+    """Whether a convolution can be computed this way: 3x3, stride 1, no dilation, no groups, float32 on the CPU.
+
+    Args:
+        layer: the convolution.
+
+    >>> suits(nn.Conv2d(8, 8, 3)), suits(nn.Conv2d(8, 8, 3, stride=2))
+    (True, False)
+    """
     plain = (layer.kernel_size, layer.stride, layer.dilation, layer.groups) == ((3, 3), (1, 1), (1, 1), 1)
     return plain and layer.weight.device.type == "cpu" and layer.weight.dtype == torch.float32
 
 
 def tile_for(channels: Pair, size: Pair, largest: int = 4) -> int:
-    """The tile with which a convolution is computed fastest on one core, or 0 where the direct sum is as good.
+    """The tile with which a convolution is computed fastest on one core, or 0 if the direct sum is as fast.
 
     Args:
         channels: of its input and of its output.
@@ -105,7 +112,7 @@ def tile_for(channels: Pair, size: Pair, largest: int = 4) -> int:
         largest: of the tiles that may be chosen, 2 or 4.
     """
     small, large = (_seconds(channels, size, tile) for tile in (2, 4))
-    # Crops have the map's length modulo the tile, so these lack one output at most, as the bits want it.
+    # Crops have the map's length modulo the tile, so these lack one output at most, as equal bits require.
     whole = all(length % 4 in (0, 3) for length in size)
     best = 4 if whole and largest == 4 and large * _LARGE_TILE_GAIN <= small else 2
     direct = size[0] * size[1] * channels[0] * channels[1] * _TAPS**2 / _MULTIPLY_ADDS
@@ -113,23 +120,41 @@ def tile_for(channels: Pair, size: Pair, largest: int = 4) -> int:
 
 
 def share(size: Pair, tile: int) -> float:
-    """Multiplications of one output and channel for a map of this size, as a share of the direct sum's nine."""
+    """Multiplications per output and channel for a map of this size, as a share of the direct sum's nine.
+
+    Args:
+        size: height and width of the output.
+        tile: rows and columns of outputs that are computed together.
+
+    >>> round(share((8, 8), 2), 3), share((8, 8), 4)
+    (0.444, 0.25)
+    """
     return _numbers(size, tile) / (size[0] * size[1] * _TAPS**2)
 
 
 @once
 def filters_of(layer: nn.Conv2d, tile: int) -> Filters:
-    """A layer's weights in the transformed domain; made once per layer and tile, for they are large, and shared."""
+    """A layer's weights in the transformed domain; computed once per layer and tile, since they are large, and shared.
+
+    Args:
+        layer: a convolution that ``suits``.
+        tile: rows and columns of outputs that are computed together.
+    """
     return transformed(layer.weight.detach(), tile)
 
 
 def transformed(weight: Tensor, tile: int) -> Filters:
-    """Weights [O, I, 3, 3] in the transformed domain, for either direction."""
+    """Weights [O, I, 3, 3] in the transformed domain, for both directions.
+
+    Args:
+        weight: float32 [O, I, 3, 3].
+        tile: rows and columns of outputs that are computed together.
+    """
     outputs, inputs = weight.shape[:2]
     along = _matrices(tile)[1]
     taps = weight.flatten(2)
     values = torch.empty((tile + 2) ** 2, inputs, outputs)
-    for index, combination in enumerate(torch.kron(along, along)):  # one by one, for they are large
+    for index, combination in enumerate(torch.kron(along, along)):  # one by one, since they are large
         values[index] = (taps @ combination.float()).t()
     return Filters(values, tile)
 
@@ -141,31 +166,35 @@ def convolve(
     bias: Tensor | None = None,
     gate: Gate | None = None,
 ) -> Tensor:
-    """A 3x3 convolution with stride 1, and the activation behind it.
+    """A 3x3 convolution with stride 1, and the activation after it.
 
     Args:
         x: float32 [N, I, H, W], fastest in channels-last order.
         filters: of the layer.
         padding: rows of zeros above and below, columns of zeros left and right.
         bias: [O], or None.
-        gate: the bounds of the ReLU behind it, or None.
+        gate: the bounds of the ReLU after it, or None.
 
     Returns:
         float32 [N, O, H + 2 padding - 2, W + 2 padding - 2] in channels-last order.
+
+    >>> sums = convolve(torch.ones(1, 1, 5, 5), transformed(torch.ones(1, 1, 3, 3), 2), (0, 0))
+    >>> tuple(sums.shape), round(float(sums.mean()), 4)
+    ((1, 1, 3, 3), 9.0)
     """
     return _apply(x, filters.values, _forwards(filters.tile), filters.tile, padding, bias, gate)
 
 
 def gradient_by_input(gradient: Tensor, filters: Filters, padding: Pair) -> Tensor:
-    """What arrives at a convolution's output, handed on to its input.
+    """The gradient with respect to a convolution's input, from the one with respect to its output.
 
     Args:
-        gradient: by the output, float32 [N, O, H, W].
+        gradient: with respect to the output, float32 [N, O, H, W].
         filters: of the layer.
         padding: of the layer: 0, 1 or 2 in each direction.
 
     Returns:
-        By the input, float32 [N, I, H + 2 - 2 padding, W + 2 - 2 padding] in channels-last order.
+        With respect to the input, float32 [N, I, H + 2 - 2 padding, W + 2 - 2 padding] in channels-last order.
     """
     around = (_TAPS - 1 - padding[0], _TAPS - 1 - padding[1])
     values = filters.values.transpose(1, 2)
@@ -183,7 +212,7 @@ def _apply(
 ) -> Tensor:
     height, width = (x.shape[2 + axis] + 2 * padding[axis] - _TAPS + 1 for axis in (0, 1))
     down, across = -(-height // tile), -(-width // tile)
-    sides = (padding[1], across * tile - width + padding[1])  # the last tiles may hang over the end
+    sides = (padding[1], across * tile - width + padding[1])  # the last tiles may extend beyond the end
     pixels = x.permute(0, 2, 3, 1)
     y = torch.empty(len(x), height, width, values.shape[2])
     some, band = max(1, _ROWS // (down * across)), max(1, _ROWS // across)
@@ -192,7 +221,7 @@ def _apply(
             low = top * tile - padding[0]
             high = low + min(band, down - top) * tile + _TAPS - 1
             read = pixels[first : first + some, max(0, low) : high]
-            # A band at a time, so that it stays in the core's cache.
+            # One band at a time, so that it fits into the core's cache.
             margins = (0, 0, *sides, max(0, -low), max(0, high - pixels.shape[1]))
             written = y[first : first + some, top * tile : (top + band) * tile]
             _compute(functional.pad(read, margins) if any(margins) else read, values, transforms, tile, bias, written)
@@ -204,31 +233,31 @@ def _apply(
 def _compute(
     pixels: Tensor, values: Tensor, transforms: _Transforms, tile: int, bias: Tensor | None, y: Tensor
 ) -> None:
-    """Pixels [N, tile * down + 2, tile * across + 2, I] to y [N, h, w, O], the part of the tiles that is wanted."""
+    """Pixels [N, tile * down + 2, tile * across + 2, I] to y [N, h, w, O], the needed part of the tiles."""
     count, rows, columns, inputs = pixels.shape
     outputs, side = values.shape[2], tile + _TAPS - 1
     down, across = (rows - _TAPS + 1) // tile, (columns - _TAPS + 1) // tile
     tiles = count * down * across
-    # MKL sums a row alike only among enough others; what the additional rows hold does not matter.
+    # MKL sums each row in the same order only if there are enough rows; the values of the additional ones are unused.
     many = max(tiles, FEWEST_ROWS)
-    # Each memory serves twice: what was gathered is not wanted any more when products are formed, nor what was
-    # transformed when they are summed.
+    # Each block of memory serves twice: the gathered inputs are no longer needed when products are formed, nor the
+    # transformed inputs when products are summed.
     size, sums = side * side * many, tile * tile * tiles * outputs
-    (here,) = _first.take((size * max(inputs, outputs),))
-    (there,) = _second.take((max(size * inputs, sums),))
+    (first,) = _first.take((size * max(inputs, outputs),))
+    (second,) = _second.take((max(size * inputs, sums),))
 
     at, right, below, channel = pixels.stride()[0], pixels.stride()[2], pixels.stride()[1], pixels.stride()[3]
     overlapping = pixels.as_strided(
         (side, side, count, down, across, inputs), (below, right, at, below * tile, right * tile, channel)
     )
-    gathered = here[: side * side * tiles * inputs].view(side, side, count, down, across, inputs).copy_(overlapping)
-    changed = there[: size * inputs].view(side * side, many * inputs)
+    gathered = first[: side * side * tiles * inputs].view(side, side, count, down, across, inputs).copy_(overlapping)
+    changed = second[: size * inputs].view(side * side, many * inputs)
     torch.mm(transforms.inputs, gathered.view(side * side, -1), out=changed[:, : tiles * inputs])
 
-    products = here[: size * outputs].view(side * side, many, outputs)
+    products = first[: size * outputs].view(side * side, many, outputs)
     torch.bmm(changed.view(side * side, many, inputs), values, out=products)
 
-    summed = there[:sums].view(tile * tile, tiles * outputs)
+    summed = second[:sums].view(tile * tile, tiles * outputs)
     torch.mm(transforms.products, products.view(side * side, -1)[:, : tiles * outputs], out=summed)
     shift = transforms.nothing if bias is None else bias
     if y.shape[1:3] == (down * tile, across * tile):
@@ -236,12 +265,12 @@ def _compute(
         torch.add(cells, shift, out=y.view(count, down, tile, across, tile, outputs))
         return
     for index, ragged in enumerate(summed.view(tile * tile, count, down, across, outputs)):
-        place = y[:, index // tile :: tile, index % tile :: tile]
-        torch.add(ragged[:, : place.shape[1], : place.shape[2]], shift, out=place)
+        cells = y[:, index // tile :: tile, index % tile :: tile]
+        torch.add(ragged[:, : cells.shape[1], : cells.shape[2]], shift, out=cells)
 
 
 def _numbers(size: Pair, tile: int) -> int:
-    """Of one channel of a map, how many numbers it has in the transformed domain."""
+    """How many numbers one channel of a map has in the transformed domain."""
     return -(-size[0] // tile) * -(-size[1] // tile) * (tile + _TAPS - 1) ** 2
 
 
@@ -268,11 +297,11 @@ def _matrices(tile: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _polynomial(roots: list[float]) -> Tensor:
-    """Coefficients of the product of all x - root, from the constant on."""
-    found = torch.ones(1, dtype=torch.float64)
+    """Coefficients of the product of all x - root, from the constant term on."""
+    coefficients = torch.ones(1, dtype=torch.float64)
     for root in roots:
-        found = functional.pad(found, (1, 0)) - root * functional.pad(found, (0, 1))
-    return found
+        coefficients = functional.pad(coefficients, (1, 0)) - root * functional.pad(coefficients, (0, 1))
+    return coefficients
 
 
 def _powers(point: float, count: int) -> Tensor:
@@ -291,14 +320,14 @@ def _forwards(tile: int) -> _Transforms:
 
 @cache
 def _backwards(tile: int) -> _Transforms:
-    """The transforms that go with a filter turned round, for filters that were transformed as they are."""
+    """The transforms for a reversed filter, to be used with filters that were transformed unreversed."""
     inputs, filters, products = _matrices(tile)
     points = _POINTS[tile]
     inverse = [len(points), *(points.index(1 / point) for point in points[1:]), 0]
-    turned, met = filters.flip(1), filters[inverse]
-    largest = met.abs().argmax(dim=1, keepdim=True)
-    scale = (turned.gather(1, largest) / met.gather(1, largest))[:, 0]
-    # Each point is its inverse's inverse, so that the same list brings both into the filters' order.
+    reversed_filters, matching = filters.flip(1), filters[inverse]
+    largest = matching.abs().argmax(dim=1, keepdim=True)
+    scale = (reversed_filters.gather(1, largest) / matching.gather(1, largest))[:, 0]
+    # Inverting twice returns the same point, so the same list brings both into the filters' order.
     return _both_axes(inputs[inverse], (products * scale)[:, inverse])
 
 

@@ -137,7 +137,7 @@ def test_with_fewer_multiplications_values_and_gradients_are_the_same(model_id, 
         values = functional.conv2d(exact, block.weight.double(), block.bias.double(), padding=block.padding)
         # The block's own outputs say where it was cut off, or one that rounding pushes over zero would be counted;
         # where a max pooling says it, nothing is cut off here.
-        passed = values if block.gate is None or block.forgets else values * (y > 0)
+        passed = values if block.gate is None or block.pooled else values * (y > 0)
         (expected,) = torch.autograd.grad(passed, exact, behind.double())
         y, values = y.detach(), values.detach()
         clamped = values if block.gate is None else values.clamp(min=0)

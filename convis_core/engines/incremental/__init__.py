@@ -1,40 +1,40 @@
 r"""Exact re-inference of the part of a network that a changed patch of the picture can reach.
 
-Paste a patch into a picture and run the network again: most of what it computes is what it computed before. This
-package computes the rest only, and the answer is the same.
+Paste a patch into a picture and run the network again: most of what it computes is unchanged. This package computes
+only what changes, and the logits are the same.
 
 **Where a change goes.** Take one axis; rows and columns never mix. A convolution or a pooling with kernel k,
 stride s, padding p and dilation d reads, for its output o, the inputs
 
     receptive(o) = { s o - p + d j : j = 0 .. k-1 }.
 
-Turned round, a changed interval of inputs [a, b) can change the outputs whose receptive field meets it, its
+Conversely, a changed interval of inputs [a, b) can change the outputs whose receptive field overlaps it, its
 *projective field*
 
     projective([a, b)) = [ ceil((a + p - d (k-1)) / s),  floor((b - 1 + p) / s) + 1 )   within the map.
 
-An elementwise operation hands the interval on, padding shifts it, a sum or a concatenation takes the union of its
+An elementwise operation passes the interval on, padding shifts it, a sum or a concatenation takes the union of its
 operands' intervals. Starting from the window's rows and columns this gives, for every layer, the crop that has to
 be computed; outside of it the layer's output is that of the base picture. A 32-pixel window on 224 pixels reaches
-2 % of VGG16's first layer and, on average over all its places, 63 % of the last: 2.3 G multiply-adds of 15.5.
+2 % of VGG16's first layer and, on average over all its positions, 63 % of the last: 2.3 G multiply-adds of 15.5.
 
 **How a crop is computed.** To compute the outputs [o, o + n) a layer must be given the inputs [s o - p,
-s (o + n - 1) - p + d (k-1) + 1): the crop of the layer before, with a halo around it. The halo is cut out of the
-base's map, which is kept with its padding (zeros for a convolution, minus infinity for max pooling), the changed
-crop is laid over it, and the layer is run without padding. Crops of several windows are one batch; they share one
-size per layer, and a crop that would reach over the edge of the map is moved inwards, where it holds base values.
+s (o + n - 1) - p + d (k-1) + 1): the crop of the previous layer, with a halo around it. The halo is cut out of the
+base's map, which is stored with its padding (zeros for a convolution, minus infinity for max pooling), the changed
+crop is pasted over it, and the layer is run without padding. Crops of several windows form one batch; they share one
+size per layer, and a crop that would extend beyond the edge of the map is moved inwards, where it holds base values.
 
-**Exact** means more than a small tolerance here. With oneDNN every convolution runs over weights that were
-brought into its own order once; it then computes an output by the same sequence of operations whether it belongs
+**Exact** means more than a small tolerance here. With oneDNN every convolution runs with weights that were
+converted to its own layout once; it then computes an output by the same sequence of operations whether it belongs
 to a crop or to the whole map, to a batch or to one picture. So the logits are, bit for bit, those that the same
-operations give for the whole pasted picture, however windows are gathered into batches. Large 3x3 convolutions are
-computed with fewer multiplications, tile by tile (see ``engines.winograd``). So that this holds for them as well,
-their crops begin where a tile does, and what they can change counts by whole tiles. From
-``model.module(pasted)`` they differ by rounding only, since batch norm is folded into the convolutions.
+operations give for the whole pasted picture, however windows are grouped into batches. Large 3x3 convolutions are
+computed with fewer multiplications, tile by tile (see ``engines.winograd``). For the same to hold for them, their
+crops begin where a tile does, and the region that they can change is extended to whole tiles. The logits differ from
+``model.module(pasted)`` by rounding only, since batch norm is folded into the convolutions.
 
-**What is not known densifies.** An operation without a rule is given whole maps, the base with the crop laid
-over it, and everything behind it is computed in full. A network that writes into its own values in a way that
-cannot be followed is computed in full from the start. The result stays right; only the gain is lost.
+**Unknown operations are computed in full.** An operation without a rule is given whole maps, the base with the crop
+pasted over it, and everything after it is computed in full. A network that writes into its own values in a way that
+cannot be followed is computed in full from the start. The result remains correct; only the speed is lost.
 
     base = incremental.prepare(model, x)                            # once per picture
     logits = incremental.logits(base, patches, tops, lefts)         # [N, C], for any number and size of patches

@@ -1,9 +1,9 @@
 """Which windows to compute together, and with crops of which sizes.
 
-All crops of a batch have one size per layer, that of its largest; so windows whose regions are alike belong
-together: those at a border need smaller crops than those in the middle, and a window that begins in the middle of a
-pooling cell larger ones than one that begins at its edge. But every batch also costs something of its own: each
-operation is started once, and the weights are read once.
+All crops of a batch have one size per layer, that of its largest; so windows with similar regions belong together:
+those at a border need smaller crops than those in the middle, and a window that begins in the middle of a pooling
+cell needs larger ones than one that begins at its edge. But every batch also has a fixed cost: each operation is
+started once, and the weights are read once.
 """
 
 import math
@@ -18,7 +18,7 @@ from convis_core.engines.incremental.program import Program
 from convis_core.engines.incremental.regions import place
 from convis_core.engines.incremental.steps import Kind
 
-_LONGEST_BATCH = 0.3  # seconds: what has begun cannot be stopped, and large batches of large crops leave the cache
+_LONGEST_BATCH = 0.3  # seconds: a running batch cannot be stopped, and large batches of large crops exceed the cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,11 +26,11 @@ class Batch:
     """Windows that are computed together.
 
     Attributes:
-        members: which of the windows asked for, [N].
+        members: indices of its windows among all that were requested, [N].
         sizes: height and width of the crops at every step; (0, 0) where there are none.
         starts: first rows and first columns of the crops, [2, K, N].
-        seconds: how long it would take one core of a fast machine, the tail left out.
-        multiply_adds: how many are carried out, the tail left out.
+        seconds: estimated time on one core of a fast machine, without the tail.
+        multiply_adds: number carried out, without the tail.
     """
 
     members: NDArray[np.int64]
@@ -45,9 +45,9 @@ class Limits:
     """How large a batch may be.
 
     Attributes:
-        windows: at most so many.
-        memory: bytes of activations that it may occupy while it is computed. More makes nothing faster: they
-            no longer fit into a core's cache, and the weights are read seldom enough.
+        windows: largest number of windows.
+        memory: bytes of activations that it may occupy while it is computed. More would not be faster: they would
+            no longer fit into a core's cache, and the weights are read rarely enough.
     """
 
     windows: int = 32
@@ -57,7 +57,7 @@ class Limits:
 def arrange(network: Program, window: Pair, tops: Starts, lefts: Starts, limits: Limits) -> list[Batch]:
     """Batches for windows of one size at many positions.
 
-    A set of windows is cut in two where that saves most, as long as it saves more than a batch costs.
+    A set of windows is split in two where that saves most, as long as it saves more than an additional batch costs.
 
     Args:
         network: the program.
@@ -65,6 +65,14 @@ def arrange(network: Program, window: Pair, tops: Starts, lefts: Starts, limits:
         tops: first row of each window.
         lefts: first column of each window.
         limits: how large a batch may be.
+
+    >>> from torch import nn
+    >>> from convis_core import models
+    >>> from convis_core.engines.incremental import program
+    >>> network = program(models.wrap(nn.Sequential(nn.Conv2d(3, 2, 8), nn.Flatten()), input_size=8))
+    >>> batches = arrange(network, (2, 2), np.array([0, 3, 6]), np.array([0, 0, 0]), Limits(windows=2))
+    >>> sorted(len(batch.members) for batch in batches)
+    [1, 2]
     """
     rows, which_row = axis_of(network, 0, tops, window[0])
     columns, which_column = axis_of(network, 1, lefts, window[1])
@@ -93,7 +101,7 @@ def arrange(network: Program, window: Pair, tops: Starts, lefts: Starts, limits:
 def _cut(
     weight: NDArray[np.float64], tall: NDArray[np.int64], wide: NDArray[np.int64], overhead: float, forced: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-    """The best way to cut a set of windows in two along a ranking by height or by width; None to leave it whole."""
+    """The best split of a set of windows in two, along a ranking by height or by width; None to leave it whole."""
     count = tall.shape[1]
     together = count * float(weight @ (tall.max(axis=1) * wide.max(axis=1)))
     best, least = None, np.inf if forced else together - overhead
@@ -110,7 +118,7 @@ def _cut(
 
 
 def _growing(weight: NDArray[np.float64], tall: NDArray[np.int64], wide: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Cost of a window among the first 1, 2, ... windows, all with crops of one size."""
+    """Cost per window of the first 1, 2, ... windows, all with crops of one size."""
     grown: NDArray[np.float64] = weight @ (np.maximum.accumulate(tall, axis=1) * np.maximum.accumulate(wide, axis=1))
     return grown
 
@@ -118,7 +126,7 @@ def _growing(weight: NDArray[np.float64], tall: NDArray[np.int64], wide: NDArray
 def _condensed(
     weight: NDArray[np.float64], tall: NDArray[np.int64], wide: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Steps with the same regions taken together; there are many, and the search looks at each."""
+    """Steps with the same regions merged; there are many of them, and the search evaluates each."""
     both = np.concatenate((tall, wide), axis=1)
     unique, which = np.unique(both, axis=0, return_inverse=True)
     summed = np.bincount(which.reshape(-1), weights=weight, minlength=len(unique)).astype(np.float64)
@@ -134,7 +142,7 @@ def _batch(
     reached = np.stack([axis.spans[:, :, chosen] for axis, chosen in zip(axes, which, strict=True)])
     lengths = np.stack([axis.lengths for axis in axes])
     needed = np.minimum((reached[:, :, 1] - reached[:, :, 0]).max(axis=2).clip(1), lengths)
-    needed += (lengths - needed) % costs.grain  # or a crop moved inwards would begin elsewhere
+    needed += (lengths - needed) % costs.grain  # otherwise a crop moved inwards would begin within a tile
     sizes, seconds = _filled(needed, lengths, costs)
     starts = place(reached[:, :, 0], sizes[:, :, None], lengths[:, :, None])
     for index, source, shift in costs.followers:
@@ -148,7 +156,7 @@ def _batch(
 def _filled(needed: NDArray[np.int64], lengths: NDArray[np.int64], costs: Costs) -> tuple[NDArray[np.int64], float]:
     """The sizes of the crops, and seconds per window: from some step on the whole map, if that is faster.
 
-    Crops only grow from layer to layer. Where they cover nearly all of a map, computing the rest of it costs less
+    Crops only grow from layer to layer. Where they cover nearly a whole map, computing the rest of it costs less
     than cutting halos out of the base.
     """
     crops, whole = costs.crops(needed), costs.position * lengths.prod(axis=0)
@@ -160,7 +168,7 @@ def _filled(needed: NDArray[np.int64], lengths: NDArray[np.int64], costs: Costs)
 
 
 def _footprint(network: Program, area: NDArray[np.int64]) -> int:
-    """Bytes that a window occupies where it occupies most: the values still wanted, and what is read from them."""
+    """Largest number of bytes that a window occupies at any step: values still needed, and copies made to read them."""
     sizes = [
         int((placed.shape or (0,))[0] * area[index]) if placed.spatial else int(np.prod(placed.shape or (0,)))
         for index, placed in enumerate(network.steps)

@@ -1,4 +1,4 @@
-"""What a program costs: of every step by the position, and of all windows together."""
+"""The cost of a program: of every step per position, and of all windows together."""
 
 import functools
 import time
@@ -16,21 +16,21 @@ from convis_core.engines.incremental.program import Placed, Program, spans
 from convis_core.engines.incremental.regions import Spans
 from convis_core.engines.incremental.steps import Kind
 
-# What one core does in a second; only the proportions matter for the choice of batches.
+# Throughput of one core per second; only the proportions matter for the choice of batches.
 _MULTIPLY_ADDS = 75e9
 _BYTES = 10e9
 _STARTING_A_STEP = 25e-6
-_NEW_SIZE = 400e-6  # oneDNN writes a program for every size of convolution that it meets
-_USUAL = 16  # windows in a batch, as a rule
+_NEW_SIZE = 400e-6  # oneDNN compiles a program for every new size of convolution
+_USUAL = 16  # windows in a typical batch
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Multiply-adds, and how long they would take one core of a fast machine.
+    """Multiply-adds, and how long they would take on one core of a fast machine.
 
     Attributes:
-        multiply_adds: that are carried out in convolutions and linear layers.
-        seconds: a guess from multiply-adds and bytes; a machine's pace is what it must be multiplied by.
+        multiply_adds: number carried out in convolutions and linear layers.
+        seconds: estimated from multiply-adds and bytes; multiply by ``measured_pace`` for this machine.
     """
 
     multiply_adds: int
@@ -38,17 +38,17 @@ class Work:
 
 
 class Costs(NamedTuple):
-    """What every step costs.
+    """The cost of every step.
 
     Attributes:
         position: seconds per position of the output map, [K].
-        halo: seconds per position of what is cut out of the base and laid over before the step can read it, [K].
-        stride: of that, in positions of the input per position of the output, [2, K].
-        reach: of that, for a single position of the output, [2, K].
-        batch: seconds that every batch costs besides.
-        multiply_adds: that are carried out per position of the output map, [K].
+        halo: seconds per position of the input that is cut out of the base and pasted over beforehand, [K].
+        stride: positions of that input per position of the output, [2, K].
+        reach: positions of that input for a single position of the output, [2, K].
+        batch: additional seconds per batch.
+        multiply_adds: number carried out per position of the output map, [K].
         grain: crops of the output begin at multiples of this, [K].
-        followers: steps whose crop is that of the step they read: step, step read, by how much it is moved.
+        followers: steps whose crop is that of the step they read: step, step read, offset between the two.
     """
 
     position: NDArray[np.float64]
@@ -68,7 +68,7 @@ class Costs(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """One axis: at every step, the spans of P positions [K, 2, P] and the length of the map [K]; 0 where no map."""
+    """One axis: at every step, the spans of P positions [K, 2, P] and the length of the map [K]; 0 if it is no map."""
 
     spans: NDArray[np.int64]
     lengths: NDArray[np.int64]
@@ -82,6 +82,14 @@ def expected(network: Program, window: Pair, tops: Starts, lefts: Starts) -> Wor
         window: height and width, in pixels.
         tops: first rows.
         lefts: first columns.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from convis_core import models
+    >>> from convis_core.engines.incremental import program
+    >>> network = program(models.wrap(nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(256, 2)), input_size=8))
+    >>> expected(network, (2, 2), np.array([0]), np.array([0])).multiply_adds  # 3 * 4 in each of 4 cells, and 2 * 256
+    560
     """
     rows, columns = axis_of(network, 0, tops, window[0])[0], axis_of(network, 1, lefts, window[1])[0]
     costs = costs_of(network)
@@ -94,7 +102,18 @@ def expected(network: Program, window: Pair, tops: Starts, lefts: Starts) -> Wor
 
 
 def multiply_adds(network: Program) -> int:
-    """Multiply-adds of one full forward pass."""
+    """Multiply-adds of one full forward pass.
+
+    Args:
+        network: the program.
+
+    >>> from torch import nn
+    >>> from convis_core import models
+    >>> from convis_core.engines.incremental import program
+    >>> layers = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(256, 2))
+    >>> multiply_adds(program(models.wrap(layers, input_size=8)))  # 3 * 4 in each of 64 cells, and 2 * 256
+    1280
+    """
     maps = sum(
         placed.step.multiply_adds * placed.extent[0] * placed.extent[1] for placed in network.steps if placed.spatial
     )
@@ -102,19 +121,39 @@ def multiply_adds(network: Program) -> int:
 
 
 def tail_multiply_adds(network: Program) -> int:
-    """Those of them that every window costs in full."""
+    """Multiply-adds of a full forward pass that every window costs in full.
+
+    Args:
+        network: the program.
+
+    >>> from torch import nn
+    >>> from convis_core import models
+    >>> from convis_core.engines.incremental import program
+    >>> layers = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(256, 2))
+    >>> tail_multiply_adds(program(models.wrap(layers, input_size=8)))
+    512
+    """
     return sum(placed.step.multiply_adds for placed in network.steps if not placed.spatial)
 
 
 def tail_seconds(network: Program, windows: int) -> float:
-    """How long what is always computed in full takes one core of a fast machine, for many windows at once."""
+    """Time on one core of a fast machine for everything that is always computed in full, for many windows at once.
+
+    Args:
+        network: the program.
+        windows: number of windows.
+    """
     count = tail_multiply_adds(network)
     return windows * count / _MULTIPLY_ADDS + 4 * count / _BYTES
 
 
 @functools.cache
 def measured_pace() -> float:
-    """How much slower this core is than the fast machine that costs are given for, by one convolution, timed."""
+    """How much slower this core is than the fast machine for which costs are given, from one timed convolution.
+
+    >>> measured_pace() > 0
+    True
+    """
     convolution = kernels.convolution(torch.ones(256, 256, 3, 3), None, ((1, 1), (1, 1), 1), None)
     x = kernels.channels_last(torch.ones(4, 256, 18, 18))
     timings = []
@@ -126,7 +165,11 @@ def measured_pace() -> float:
 
 
 def costs_of(network: Program) -> Costs:
-    """What every step of a program costs."""
+    """The cost of every step of a program.
+
+    Args:
+        network: the program.
+    """
     steps = [placed if placed.spatial else None for placed in network.steps]
     halos = [placed.step.slides if placed is not None and has_halo(placed) else None for placed in steps]
     counted = np.array([0 if placed is None else placed.step.multiply_adds for placed in steps])
@@ -152,33 +195,40 @@ def costs_of(network: Program) -> Costs:
 
 
 def _followers(network: Program) -> list[tuple[int, int, Pair]]:
-    """Steps whose crop is that of the step they read: (step, step read, rows and columns by which it is moved)."""
-    found = []
+    """Steps whose crop is that of the step they read: (step, step read, rows and columns of the offset)."""
+    followers = []
     for index, placed in enumerate(network.steps):
         pixelwise = placed.step.kind is Kind.SLIDING and not has_halo(placed)
         if placed.spatial and (pixelwise or placed.step.kind in (Kind.POINTWISE, Kind.SHIFT)):
-            found.append((index, placed.inputs[0], placed.step.shift))
-    return found
+            followers.append((index, placed.inputs[0], placed.step.shift))
+    return followers
 
 
 def axis_of(network: Program, axis: int, positions: Starts, window: int) -> tuple[Axis, NDArray[np.int64]]:
-    """One axis of every step for windows at these positions, each position once; and which of them a window has."""
+    """One axis of every step for windows at these positions, each position once; and the index of each window's.
+
+    Args:
+        network: the program.
+        axis: 0 for rows, 1 for columns.
+        positions: first row (column) of each window.
+        window: its height (width).
+    """
     unique, which = np.unique(positions, return_inverse=True)
-    found = spans(network, axis, unique, window)
+    reached = spans(network, axis, unique, window)
     nothing = np.zeros((2, len(unique)), dtype=np.int64)
     grains = [placed.step.grain for placed in network.steps]
-    found = [_widened(span, grain) for span, grain in zip(found, grains, strict=True)]
-    lengths = [0 if span is None else network.steps[k].extent[axis] for k, span in enumerate(found)]
-    return Axis(np.stack([nothing if span is None else span for span in found]), np.array(lengths)), which
+    reached = [_widened(span, grain) for span, grain in zip(reached, grains, strict=True)]
+    lengths = [0 if span is None else network.steps[k].extent[axis] for k, span in enumerate(reached)]
+    return Axis(np.stack([nothing if span is None else span for span in reached]), np.array(lengths)), which
 
 
 def _widened(span: Spans | None, grain: int) -> Spans | None:
-    """The span from a multiple of the grain on. Not what later steps are reckoned from: no value changes there."""
+    """The span extended to start at a multiple of the grain; later steps use the original: no value changes there."""
     return span if span is None or grain == 1 else np.stack((span[0] - span[0] % grain, span[1]))
 
 
 def extents(axis: Axis) -> NDArray[np.int64]:
-    """How long every position\'s crop is at every step, [K, P]."""
+    """The length of every position's crop at every step, [K, P]."""
     size: NDArray[np.int64] = np.minimum((axis.spans[:, 1] - axis.spans[:, 0]).clip(1), axis.lengths[:, None])
     return size
 

@@ -23,9 +23,9 @@ _scratch = Scratch()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Base:
-    """What the network computes on a picture: everything that a change of a part of it leaves as it is.
+    """The network's feature maps of a picture, from which those of a partly changed picture are computed.
 
-    It does not depend on the windows that will be changed, so one serves every size, stride and fill.
+    They do not depend on the windows that will be changed, so one base serves every size, stride and fill.
 
     Attributes:
         program: the network's steps.
@@ -39,13 +39,13 @@ class Base:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the maps that are kept."""
+        """Bytes of the stored maps."""
         return sum(canvas.pixels.nbytes for canvas in self.canvases.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Crop:
-    """What is known of a map of which a window of the picture changed a part; elsewhere the map is the base's.
+    """The part of a map that a window of the picture has changed; elsewhere the map is the base's.
 
     Attributes:
         pixels: [N, C, h, w].
@@ -59,14 +59,20 @@ class _Crop:
 
 
 def prepare(model: LoadedModel, x: Tensor) -> Base:
-    """Carry out the network on a picture and keep the maps that windows will be computed from.
+    """Run the network on a picture and store the maps from which windows will be computed.
 
     Args:
         model: the network.
         x: pixels in [0, 1], float32 [1, 3, S, S].
 
     Raises:
-        SpecError: when ``x`` is not one picture of the network's size.
+        SpecError: when ``x`` is not one picture of the network's size, or a logit is not finite.
+
+    >>> from torch import nn
+    >>> from convis_core import models
+    >>> model = models.wrap(nn.Sequential(nn.Conv2d(3, 2, 8, bias=False), nn.Flatten()), input_size=8)
+    >>> prepare(model, torch.zeros(1, 3, 8, 8)).logits.tolist()
+    [0.0, 0.0]
     """
     check_picture(model, x)
     network = program(model)
@@ -87,10 +93,10 @@ def prepare(model: LoadedModel, x: Tensor) -> Base:
 
 
 def logits(base: Base, patches: Tensor, tops: Sequence[int], lefts: Sequence[int]) -> Tensor:
-    """The network's answer to the base picture with one patch pasted into it, for many patches.
+    """The logits for the base picture with one patch pasted into it, for many patches.
 
-    Equal to ``model.module(pasted)`` for every pasted picture, and computed from the part of each layer that the
-    patch can have changed.
+    Equal to ``model.module(pasted)`` for every pasted picture up to rounding, and computed from the part of each layer
+    that the patch can have changed.
 
     Args:
         base: from ``prepare``.
@@ -102,7 +108,17 @@ def logits(base: Base, patches: Tensor, tops: Sequence[int], lefts: Sequence[int
         float32 [N, C].
 
     Raises:
-        SpecError: when a patch does not lie within the picture, or is not one of three channels.
+        SpecError: when a patch does not lie within the picture, or does not have three channels.
+
+    >>> from torch import nn
+    >>> from convis_core import models
+    >>> layers = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(256, 2))
+    >>> model, x = models.wrap(layers, input_size=8), torch.rand(1, 3, 8, 8)
+    >>> pasted = x.clone()
+    >>> pasted[:, :, 1:3, 4:6] = 0
+    >>> changed = logits(prepare(model, x), torch.zeros(1, 3, 2, 2), [1], [4])
+    >>> torch.allclose(changed, model.module(pasted), atol=1e-5)
+    True
     """
     rows, columns = np.asarray(tops, dtype=np.int64), np.asarray(lefts, dtype=np.int64)
     _check_patches(base, patches, rows, columns)
@@ -122,8 +138,8 @@ def _check_patches(base: Base, patches: Tensor, tops: Starts, lefts: Starts) -> 
         raise SpecError(f"Patches must be [N, {channels}, h, w], not {tuple(patches.shape)}.")
     if not len(patches) == len(tops) == len(lefts):
         raise SpecError(f"There are {len(patches)} patches, but {len(tops)} tops and {len(lefts)} lefts.")
-    room = (rows - patches.shape[2], columns - patches.shape[3])
-    if any(((starts < 0) | (starts > last)).any() for starts, last in zip((tops, lefts), room, strict=True)):
+    furthest = (rows - patches.shape[2], columns - patches.shape[3])
+    if any(((starts < 0) | (starts > last)).any() for starts, last in zip((tops, lefts), furthest, strict=True)):
         raise SpecError(f"Not every patch lies within the picture of {rows} x {columns} pixels.")
 
 
@@ -136,7 +152,15 @@ def before_tail(base: Base, batch: Batch, patches: Tensor) -> tuple[Tensor, ...]
         patches: the batch's patches in its order, [N, 3, h, w].
 
     Returns:
-        The values that the tail reads, [N, ...] each; the logits where there is no tail.
+        The values that the tail reads, [N, ...] each; the logits if there is no tail.
+
+    >>> from torch import nn
+    >>> from convis_core import models
+    >>> layers = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Flatten(), nn.Linear(256, 2))
+    >>> base = prepare(models.wrap(layers, input_size=8), torch.rand(1, 3, 8, 8))
+    >>> (batch,) = arrange(base.program, (2, 2), np.array([0, 3, 6]), np.array([1, 1, 1]), Limits())
+    >>> [tuple(values.shape) for values in before_tail(base, batch, torch.zeros(3, 3, 2, 2))]
+    [(3, 256)]
     """
     network = base.program
     run = _Run(base, batch)
@@ -155,6 +179,13 @@ def tail(base: Base, features: Sequence[tuple[Tensor, ...]]) -> Tensor:
 
     Returns:
         float32 [N, C], batch after batch, on the CPU.
+
+    >>> from torch import nn
+    >>> from convis_core import models
+    >>> layers = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Flatten(), nn.Linear(256, 2))
+    >>> base = prepare(models.wrap(layers, input_size=8), torch.rand(1, 3, 8, 8))
+    >>> tuple(tail(base, [(torch.rand(3, 256),), (torch.rand(2, 256),)]).shape)
+    (5, 2)
     """
     network = base.program
     joined = [torch.cat(tensors) if len(tensors) > 1 else tensors[0] for tensors in zip(*features, strict=True)]
@@ -177,7 +208,7 @@ def _whole_value(placed: Placed, inputs: list[Any], x: Tensor | None) -> Any:
 
 
 class _Run:
-    """One pass over the steps for one batch; it lives as long as that takes."""
+    """The state of one pass over the steps for one batch."""
 
     def __init__(self, base: Base, batch: Batch) -> None:
         self._base = base
@@ -186,7 +217,7 @@ class _Run:
         self._values: list[Any] = [None] * len(self._steps)
 
     def carry_out(self, index: int, placed: Placed, patches: Tensor) -> None:
-        """Compute a step and let go of what nobody reads any more."""
+        """Compute a step and release values that no later step reads."""
         kind = placed.step.kind
         starts = self._batch.starts[:, index]
         if kind is Kind.INPUT:
@@ -201,7 +232,7 @@ class _Run:
             self._values[index] = _Crop(placed.step.crop(*operands), *starts)
         elif kind is Kind.SLIDING:
             self._values[index] = _Crop(self._slide(index, placed), *starts)
-        else:  # the same crop, at the same place or, padded, at another
+        else:  # the same crop, at the same position or, padded, at another
             source = self._values[placed.inputs[0]]
             moved = (source.tops + placed.step.shift[0], source.lefts + placed.step.shift[1])
             self._values[index] = _Crop(placed.step.crop(source.pixels), *moved)
@@ -210,7 +241,7 @@ class _Run:
                 self._values[before] = None
 
     def whole(self, index: int) -> Any:
-        """A step's value on the whole map, or its value if it is no map."""
+        """A step's value on the whole map, or its value if it is not a map."""
         value = self._values[index]
         if not isinstance(value, _Crop):
             return value
@@ -227,11 +258,11 @@ class _Run:
             return whole
         tops, height = rows.receptive(starts[0], size[0])
         lefts, width = columns.receptive(starts[1], size[1])
-        # Convolutions and poolings return something new, so what they read may be overwritten.
+        # Convolutions and poolings return new tensors, so what they read may be overwritten.
         return step.crop(self._read(before, np.stack((tops, lefts)), (height, width), step.fill, _scratch))
 
     def _read(self, index: int, starts: Starts, size: Pair, fill: float, scratch: Scratch | None = None) -> Tensor:
-        """A step's map, margins included, on one region per window: the base, and over it what has changed."""
+        """A step's map, margins included, on one region per window: the base, with the changed crop pasted over it."""
         value = self._values[index]
         if not isinstance(value, _Crop):
             return kernels.cut(self._base.canvases[index, 0.0], starts[0], starts[1], size)
@@ -239,7 +270,7 @@ class _Run:
         if tuple(value.pixels.shape[2:]) == size and not down.any() and not right.any():
             return value.pixels
         canvas = self._base.canvases.get((index, fill)) or self._any_canvas(index)
-        # A copy always: a view of the base would be overwritten by what is laid over it.
+        # Always a copy: a view of the base would be overwritten by the crop pasted over it.
         pixels = kernels.cut(canvas, starts[0], starts[1], size, scratch)
         kernels.lay(value.pixels, pixels, down, right)
         return pixels

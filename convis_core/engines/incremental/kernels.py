@@ -1,4 +1,4 @@
-"""The arithmetic beneath the engine: convolutions over packed weights, and copies of crops.
+"""The engine's arithmetic: convolutions with packed weights, and copies of crops.
 
 Crops are [N, C, h, w] in channels-last order, so that a row of a crop is one contiguous stretch of memory.
 """
@@ -18,7 +18,7 @@ from convis_core.engines.winograd import FEWEST_ROWS
 from convis_core.network.operations import Gate
 from convis_core.runtime.memory import Scratch
 
-_RIVAL_BLOCK = 48  # channels that oneDNN may take at once instead of 64
+_OTHER_BLOCK = 48  # channels that oneDNN may process at once instead of 64
 
 Pair = tuple[int, int]
 Starts = NDArray[np.int64]
@@ -53,8 +53,8 @@ def canvas(values: Tensor, margins: tuple[int, int, int, int], fill: float) -> C
 def cut(base: Canvas, tops: Starts, lefts: Starts, size: Pair, scratch: Scratch | None = None) -> Tensor:
     """A copy of a part of the base per window, [N, C, h, w]; starts are in the map's coordinates, margins included.
 
-    Row by row with one index: the canvas seen as all its stretches of w pixels, one beginning at every pixel.
-    With a scratch it is good until the next use of that.
+    Rows are copied with one index: the canvas is viewed as all its runs of w pixels, one beginning at every pixel.
+    With a scratch memory the result is valid until the next use of that memory.
     """
     height, width = size
     rows, columns, channels = base.pixels.shape
@@ -68,7 +68,14 @@ def cut(base: Canvas, tops: Starts, lefts: Starts, size: Pair, scratch: Scratch 
 
 
 def runs(*offsets: Starts) -> list[Pair]:
-    """Stretches of consecutive windows over which every offset stays the same: (first, end)."""
+    """Ranges of consecutive windows over which every offset is the same: (first, end).
+
+    Args:
+        offsets: each int [N].
+
+    >>> runs(np.array([0, 0, 1]), np.array([2, 2, 2]))
+    [(0, 2), (2, 3)]
+    """
     changes = np.zeros(len(offsets[0]) - 1, dtype=bool)
     for offset in offsets:
         changes |= offset[1:] != offset[:-1]
@@ -77,7 +84,7 @@ def runs(*offsets: Starts) -> list[Pair]:
 
 
 def lay(crop: Tensor, onto: Tensor, down: Starts, right: Starts) -> None:
-    """Write crops into larger or smaller ones where they overlap; window i is moved by (down[i], right[i])."""
+    """Write crops into larger or smaller ones where they overlap; window i is offset by (down[i], right[i])."""
     height, width = crop.shape[2:]
     bottom, side = onto.shape[2:]
     for first, end in runs(down, right):
@@ -89,11 +96,11 @@ def lay(crop: Tensor, onto: Tensor, down: Starts, right: Starts) -> None:
 def convolution(
     weight: Tensor, bias: Tensor | None, geometry: tuple[Pair, Pair, int], gate: Gate | None
 ) -> Callable[[Tensor, Pair], Tensor]:
-    """A convolution and the ReLU behind it as a function of the input and of its zero padding.
+    """A convolution and the ReLU after it as a function of the input and of its zero padding.
 
-    With oneDNN the weights are brought into its own order once, not at every call. What matters as much: over
-    such weights it carries out every size of input by the same sequence of operations, so that an output has
-    the same bits whether it is computed with the whole map or in a crop, alone or in a batch.
+    With oneDNN the weights are converted to its own layout once, not at every call. Equally important: with such
+    weights it computes every size of input by the same sequence of operations, so that an output has the same bits
+    whether it is computed with the whole map or in a crop, alone or in a batch.
 
     Args:
         weight: [O, I / groups, kh, kw].
@@ -106,7 +113,7 @@ def convolution(
         return _plain_convolution(weight, bias, geometry, gate)
     if groups == 1 and tuple(weight.shape[2:]) == (1, 1):
         return _pixel_by_pixel(weight, bias, stride, gate)
-    if groups == 1 and weight.shape[0] % _RIVAL_BLOCK == 0:
+    if groups == 1 and weight.shape[0] % _OTHER_BLOCK == 0:
         return _unpacked_convolution(weight, bias, geometry, gate)
     packed = onednn.reordered(weight, stride, dilation, groups, _typical_input(weight, groups, stride))
 
@@ -119,9 +126,9 @@ def convolution(
 def _unpacked_convolution(
     weight: Tensor, bias: Tensor | None, geometry: tuple[Pair, Pair, int], gate: Gate | None
 ) -> Callable[[Tensor, Pair], Tensor]:
-    # Where the channels can be cut into blocks of 48 as well as of 64, oneDNN takes now the one and now the other,
-    # and needs ten times as long where it finds the weights cut the other way. Cutting them anew at every call, as
-    # torch does by itself, costs a twentieth.
+    # Where the channels can be divided into blocks of 48 as well as of 64, oneDNN chooses either, depending on the
+    # input, and takes ten times as long if the weights were divided the other way. Dividing them again at every call,
+    # as torch does by default, costs a twentieth.
     stride, dilation, groups = geometry
     ordered = channels_last(weight)
 
@@ -135,8 +142,8 @@ def _unpacked_convolution(
 def _pixel_by_pixel(
     weight: Tensor, bias: Tensor | None, stride: Pair, gate: Gate | None
 ) -> Callable[[Tensor, Pair], Tensor]:
-    # oneDNN writes a program for every number of pixels it meets: half a millisecond and half a megabyte each time.
-    # MKL's matrix product has one for all, and sums alike for any number of rows from FEWEST_ROWS on.
+    # oneDNN compiles a program for every new number of pixels: half a millisecond and half a megabyte each time.
+    # MKL's matrix product needs none, and sums in the same order for any number of rows from FEWEST_ROWS on.
     matrix = weight.flatten(1).contiguous()
 
     def matrix_product(x: Tensor, padding: Pair) -> Tensor:
@@ -165,10 +172,14 @@ def _plain_convolution(
 
 
 def linear(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
-    """A linear layer whose answer for one row does not depend on the other rows of the batch.
+    """A linear layer whose output for one row does not depend on the other rows of the batch.
 
     From two rows on, oneDNN sums in one order whatever their number. With the classifiers of VGG16 and AlexNet it
     is also the faster one: few rows, and weights that are read once.
+
+    Args:
+        weight: [O, I].
+        bias: [O], or None.
     """
     if not onednn.suits(weight):
         return lambda x: functional.linear(x, weight, bias)
@@ -183,6 +194,6 @@ def linear(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
 
 
 def _typical_input(weight: Tensor, groups: int, stride: Pair) -> list[int]:
-    """A batch of crops of a common size, for which oneDNN shall choose the order of the weights."""
+    """The shape of a typical batch of crops, for which oneDNN chooses the layout of the weights."""
     side = [(14 - 1) * step + kernel for step, kernel in zip(stride, weight.shape[2:], strict=True)]
     return [8, weight.shape[1] * groups, *side]

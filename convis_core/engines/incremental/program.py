@@ -1,4 +1,4 @@
-"""The traced network as a list of steps that the engine can carry out on crops or on whole maps."""
+"""The traced network as a list of steps that the engine can compute on crops or on whole maps."""
 
 import math
 from dataclasses import dataclass, replace
@@ -27,14 +27,14 @@ Margins: TypeAlias = dict[tuple[int, float], tuple[int, int, int, int]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
-    """A step in its place.
+    """A step with its position in the program: what it reads, and what reads it.
 
     Attributes:
         name: the operation's name in the traced graph.
         step: the operation.
         inputs: indices of the steps that it reads.
-        shape: shape of its output for one picture; a map has three dimensions; None if it is no tensor.
-        spatial: whether it is known in crops.
+        shape: shape of its output for one picture; a map has three dimensions; None if it is not a tensor.
+        spatial: whether it is computed in crops.
         value: of a constant, [1, ...].
         uses: indices of the steps that read it.
     """
@@ -61,8 +61,8 @@ class Program:
         steps: the steps; the last one gives the logits.
         tail: index from which on everything is computed for many windows at once, because it reads large weights
             and no maps.
-        crossing: the steps before the tail that it reads; the logits where there is no tail.
-        margins: (step, fill) -> (left, right, top, bottom) that its consumers read beyond the map.
+        crossing: the steps before the tail that it reads; the logits if there is no tail.
+        margins: (step, fill) -> (left, right, top, bottom) that its readers read beyond the map.
     """
 
     steps: tuple[Placed, ...]
@@ -73,13 +73,22 @@ class Program:
 
 @once
 def program(model: LoadedModel) -> Program:
-    """The model's program; made once per model and shared."""
+    """The model's program, compiled once per model and shared.
+
+    Args:
+        model: the network.
+
+    >>> from convis_core import models
+    >>> layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(6), nn.Flatten(), nn.Linear(4, 2))
+    >>> [placed.step.kind.value for placed in program(models.wrap(layers, input_size=8)).steps]
+    ['input', 'pointwise', 'sliding', 'sliding', 'whole', 'whole']
+    """
     with torch.no_grad():
         return _compile(model)
 
 
 def spans(network: Program, axis: int, positions: NDArray[np.int64], window: int) -> list[Spans | None]:
-    """What windows at these positions can change, along one axis, at every step that is known in crops.
+    """The span that windows at these positions can change, along one axis, at every step that is computed in crops.
 
     Args:
         network: the program.
@@ -87,12 +96,12 @@ def spans(network: Program, axis: int, positions: NDArray[np.int64], window: int
         positions: first row (column) of each window.
         window: its height (width).
     """
-    found: list[Spans | None] = []
+    reached: list[Spans | None] = []
     for placed in network.steps:
-        found.append(_reach(placed, [found[index] for index in placed.inputs], axis))
+        reached.append(_reach(placed, [reached[index] for index in placed.inputs], axis))
         if placed.step.kind is Kind.INPUT:
-            found[-1] = np.stack((positions, positions + window))
-    return found
+            reached[-1] = np.stack((positions, positions + window))
+    return reached
 
 
 def _reach(placed: Placed, before: list[Spans | None], axis: int) -> Spans | None:
@@ -110,7 +119,7 @@ def _reach(placed: Placed, before: list[Spans | None], axis: int) -> Spans | Non
 
 
 def _union(parts: list[Spans]) -> Spans:
-    """The least spans that hold all of these."""
+    """The smallest spans that contain all of these."""
     if len(parts) == 1:
         return parts[0]
     return np.stack((np.min([lows for lows, _ in parts], axis=0), np.max([highs for _, highs in parts], axis=0)))
@@ -127,7 +136,7 @@ def _compile(model: LoadedModel) -> Program:
 
 
 class _Compiler:
-    """Turns nodes into steps, one by one; it lives as long as that takes."""
+    """The state of a compilation, which turns nodes into steps one by one."""
 
     def __init__(self, traced: Traced) -> None:
         self._traced = traced
@@ -141,7 +150,7 @@ class _Compiler:
                 logits = self._index[node.args[0]]
                 if logits != len(self._placed) - 1:
                     self._place(node.name, Step(Kind.WHOLE, _same, _same), (logits,), self._placed[logits].shape)
-            elif node not in self._index:  # an activation that its convolution took along is there already
+            elif node not in self._index:  # an activation fused into its convolution is there already
                 self._index[node] = self._add(node)
         return self._placed
 
@@ -195,7 +204,7 @@ class _Compiler:
         return self._place(node.name, step, (source,), self._shape(node))
 
     def _convolution_pads(self, node: fx.Node, layer: nn.Module | None, operation: Operation) -> bool:
-        """Whether this is zero padding that the convolution behind it can do, and nobody else reads it."""
+        """Whether this is zero padding whose only reader is a convolution that can do it."""
         follower = next(iter(node.users)) if len(node.users) == 1 else None
         if follower is None or not stepwise.pads_with_zeros(node, layer, operation):
             return False
@@ -203,7 +212,7 @@ class _Compiler:
         return read.kind == operations.CONVOLUTION and isinstance(self._traced.layer(follower), nn.Conv2d)
 
     def _convolution(self, node: fx.Node, layer: nn.Module | None, operation: Operation, sizes: Pair) -> Step | None:
-        """The convolution, together with the ReLU behind it if nobody else reads what is between them."""
+        """The convolution, fused with the ReLU after it if that is its only reader."""
         follower = next(iter(node.users)) if len(node.users) == 1 else None
         gate = None if follower is None else self._traced.operations[follower].gate
         padding = node.all_input_nodes[0]
@@ -242,7 +251,7 @@ class _Compiler:
             return None
         try:
             return self._constant(placed.name, placed.value.broadcast_to((1, *shape)))
-        except RuntimeError:  # it widens the map
+        except RuntimeError:  # it would enlarge the map
             return None
 
     def _read(self, node: fx.Node) -> tuple[fx.Node, nn.Module | None, Operation]:
@@ -257,12 +266,12 @@ class _Compiler:
 
 
 def _tail(steps: list[Placed]) -> int:
-    """Where the first linear layer is, if from there on only tensors are read and nothing is known in crops."""
+    """The index of the first linear layer, if from there on only tensors are read and nothing is computed in crops."""
     first = next((index for index, placed in enumerate(steps) if placed.step.heavy), len(steps))
-    behind = steps[first:]
-    sources = {index for placed in behind for index in placed.inputs if index < first}
+    following = steps[first:]
+    sources = {index for placed in following for index in placed.inputs if index < first}
     clean = all(steps[index].shape is not None or steps[index].step.kind is Kind.CONSTANT for index in sources)
-    whole = all(placed.step.kind in (Kind.WHOLE, Kind.CONSTANT) for placed in behind)
+    whole = all(placed.step.kind in (Kind.WHOLE, Kind.CONSTANT) for placed in following)
     return first if clean and whole else len(steps)
 
 

@@ -1,8 +1,8 @@
-"""Which part of each layer a window can reach: integer algebra along one axis at a time.
+"""Which part of each layer a window can reach: integer arithmetic along one axis at a time.
 
 A span is a half-open interval [low, high) of positions along one axis of a feature map. Rows and columns never
-mix in a convolutional network, so a region is a span of rows times a span of columns, and everything here is said
-of one axis, for many windows at once: an array ``[2, P]`` holds the lows and the highs of P windows.
+mix in a convolutional network, so a region is a span of rows times a span of columns, and everything here describes
+one axis, for many windows at once: an array ``[2, P]`` holds the lows and the highs of P windows.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Slide:
         return (self.kernel, self.stride, self.before) == (1, 1, 0) and self.inputs == self.outputs
 
     def projective(self, spans: Spans) -> Spans:
-        """The outputs that read at least one of these inputs, on the map."""
+        """The outputs on the map that read at least one of these inputs."""
         lows, highs = spans
         first = -((self.reach - 1 - self.before - lows) // self.stride)
         last = (highs - 1 + self.before) // self.stride
@@ -61,18 +61,27 @@ class Slide:
     def tiles(self, spans: Spans, tile: int) -> Spans:
         """The outputs of a 3x3 convolution with stride 1 in whose tiles one of these inputs is neither first nor last.
 
-        Where it computes outputs by tiles, such an input enters all of a tile, if only into their rounding: see
-        ``convis_core.engines.winograd``. With a tile of 2 none of them is beyond ``projective``.
+        Where outputs are computed in tiles, such an input affects all outputs of a tile, if only their rounding: see
+        ``convis_core.engines.winograd``. With a tile of 2 none of them is outside ``projective``.
         """
         lows, highs = spans + self.before - 1
         return np.stack((lows - lows % tile, highs + -highs % tile)).clip(0, self.outputs)
 
     def receptive(self, starts: Spans, length: int) -> tuple[Spans, int]:
-        """The inputs, padding included, that ``length`` outputs from each of ``starts`` on read: starts and length."""
+        """The inputs, padding included, that ``length`` outputs beginning at each start read: starts and length."""
         return starts * self.stride - self.before, (length - 1) * self.stride + self.reach
 
 
 def place(lows: Spans, size: Spans, length: Spans) -> Spans:
-    """Where stretches of a size begin that hold the spans with these lows and stay on axes of these lengths."""
+    """The starts of crops of a given size that contain the spans with these lows and lie within the axis.
+
+    Args:
+        lows: where the spans begin.
+        size: of the crops.
+        length: of the axis.
+
+    >>> place(np.array([1, 5]), np.array(4), np.array(8))
+    array([1, 4])
+    """
     starts: Spans = np.clip(lows, 0, length - size)
     return starts

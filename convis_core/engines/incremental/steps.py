@@ -1,4 +1,4 @@
-"""What each operation of a traced network is to the engine: how regions pass through it, and how to carry it out."""
+"""How the engine treats each operation of a traced network: how regions pass through it, and how to compute it."""
 
 import math
 from collections.abc import Callable
@@ -38,15 +38,15 @@ class Step:
 
     Attributes:
         kind: how regions pass through it.
-        whole: its value from whole maps.
-        crop: its value from crops; of a sliding operation, from crops with everything it reads around them.
+        whole: computes its value from whole maps.
+        crop: computes its value from crops; of a sliding operation, from crops with their halo.
         slides: how it reads rows and columns.
         shift: rows above and columns to the left that padding adds.
-        fill: what a sliding operation reads beyond the map.
-        multiply_adds: per position of the output map, as one counts them; of a whole operation, per picture.
-        share: of these, what is carried out.
+        fill: value that a sliding operation reads beyond the map.
+        multiply_adds: per position of the output map, counted directly; of a whole operation, per picture.
+        share: share of these that is carried out.
         grain: crops of its output begin at multiples of this.
-        heavy: whether it reads more weights than it is given values, so that it wants large batches.
+        heavy: whether it reads more weights than input values, so that large batches pay.
         scratch: numbers per picture that it needs besides its inputs and its output.
     """
 
@@ -72,7 +72,12 @@ _MERGES = (operations.ADD, operations.CONCAT, operations.ARITHMETIC)
 
 
 def generic(node: fx.Node, layer: nn.Module | None) -> Callable[..., Any]:
-    """The operation as a function of the values of its input nodes."""
+    """The operation as a function of the values of its input nodes.
+
+    Args:
+        node: the operation.
+        layer: the layer that it runs, if any.
+    """
     inputs, target = node.all_input_nodes, node.target
 
     def compute(*values: Any) -> Any:
@@ -89,20 +94,29 @@ def generic(node: fx.Node, layer: nn.Module | None) -> Callable[..., Any]:
 
 
 def whole(call: Callable[..., Any], *, scratch: int = 0) -> Step:
-    """An operation of which nothing is known."""
+    """An operation without a rule, computed on whole maps.
+
+    Args:
+        call: computes it.
+        scratch: numbers per picture that it needs besides its inputs and its output.
+    """
 
     def ordered(*values: Any) -> Any:
-        # Maps are kept channels last, where ``view`` refuses what it does to a map in torch's usual order.
+        # Maps are stored channels last, for which ``view`` refuses what it does in torch's default order.
         return call(*[value.contiguous() if isinstance(value, Tensor) else value for value in values])
 
     return Step(Kind.WHOLE, ordered, ordered, scratch=scratch)
 
 
 def is_identity(operation: Operation, sizes: Sizes) -> bool:
-    """Whether an operation hands on what it is given.
+    """Whether an operation returns its input unchanged.
 
-    Dropout of a network that no longer learns; the concatenation of a single map, which DenseNet has; pooling to
-    the size that is there already, which VGG has.
+    Examples are dropout in eval mode, the concatenation of a single map, which DenseNet has, and adaptive pooling to
+    the size of the input, which VGG has.
+
+    Args:
+        operation: the table's entry for it.
+        sizes: shapes of its input and output.
     """
     if operation.kind in (operations.DROPOUT, operations.IDENTITY):
         return True
@@ -115,7 +129,7 @@ def is_merge(operation: Operation) -> bool:
 
 
 def pads_with_zeros(node: fx.Node, layer: nn.Module | None, operation: Operation) -> bool:
-    """Whether an operation lays zeros around a map."""
+    """Whether an operation pads a map with zeros."""
     if operation.kind != operations.PAD or min(operation.padding) < 0:
         return False
     value = layer.value if isinstance(layer, nn.ConstantPad2d) else node.kwargs.get("value")
@@ -146,12 +160,12 @@ def map_step(node: fx.Node, layer: nn.Module | None, operation: Operation, sizes
 
 
 def convolution(layer: nn.Module | None, operation: Operation, sizes: Sizes, gate: Gate | None) -> Step | None:
-    """A convolution of maps with zero padding, and the ReLU behind it; None for anything else."""
+    """A convolution of maps with zero padding, and the ReLU after it; None for anything else."""
     if not isinstance(layer, nn.Conv2d) or operation.kind != operations.CONVOLUTION:
         return None
     bias = None if layer.bias is None else layer.bias.detach()
     height, width = sizes[1][2:]
-    # A change spreads to whole tiles. With large ones it would soon be everywhere, except where it is already.
+    # A change extends to whole tiles. Large ones would soon spread it over the whole map; on a small map it is already.
     largest = 2 if max(height, width) > _SMALL_MAP else 4
     known = winograd.suits(layer) and onednn.suits(layer.weight)
     tile = winograd.tile_for((layer.in_channels, layer.out_channels), (height, width), largest) if known else 0
@@ -163,10 +177,10 @@ def convolution(layer: nn.Module | None, operation: Operation, sizes: Sizes, gat
     top, bottom, left, right = operation.padding
     down, across = min(top, bottom), min(left, right)
     # "same" with an even kernel pads one more after than before, and TensorFlow does so with every stride of 2.
-    lopsided = (left - across, right - across, top - down, bottom - down)
+    remainder = (left - across, right - across, top - down, bottom - down)
 
     def whole(x: Tensor) -> Tensor:
-        padded = functional.pad(x, lopsided) if any(lopsided) else x
+        padded = functional.pad(x, remainder) if any(remainder) else x
         return call(kernels.channels_last(padded), (down, across))
 
     return Step(

@@ -1,4 +1,4 @@
-"""What the lean network is made of: convolutions and poolings that keep only what the picture's gradient needs."""
+"""The blocks of the gradient network: convolutions and poolings that store only what the picture's gradient needs."""
 
 import math
 from collections.abc import Callable
@@ -16,22 +16,22 @@ FUSES = onednn.available()
 """Whether a convolution and its activation can be one operation here; otherwise they are carried out in steps."""
 
 _LARGE_LAYER = 500e6
-"""Multiply-adds from which on a convolution is worth the large tile, which rounds twice as much as the direct sum:
-what lies so near to an activation's bound that rounding pushes it over has another gradient."""
+"""Multiply-adds from which on a convolution justifies the large tile, whose rounding error is twice that of the direct
+sum: a value so close to an activation's bound that rounding moves it across has another gradient."""
 
 
 class Block(nn.Module):
     """A convolution with the padding before it and the activation after it.
 
     Attributes:
-        light: whether it takes little arithmetic, being 1x1 or in groups.
-        gate: the bounds of the ReLU behind it, or None.
-        forgets: whether the max pooling behind it says where the activation was cut off.
-        owns_gradient: whether the gradient that arrives is read by nobody else and may be overwritten.
+        light: whether it takes little arithmetic, being 1x1 or grouped.
+        gate: the bounds of the ReLU after it, or None.
+        pooled: whether the max pooling after it stores where the activation was clamped.
+        owns_gradient: whether the incoming gradient has no other reader and may be overwritten.
     """
 
     def __init__(
-        self, layer: nn.Conv2d, *, pad: nn.ZeroPad2d | None, gate: Gate | None, forgets: bool, owns_gradient: bool
+        self, layer: nn.Conv2d, *, pad: nn.ZeroPad2d | None, gate: Gate | None, pooled: bool, owns_gradient: bool
     ):
         super().__init__()
         weight = layer.weight.detach()
@@ -40,7 +40,7 @@ class Block(nn.Module):
             weight, padding = padding_inside(weight, pad)
         self.weight, self.padding, self.bias = weight, padding, layer.bias
         self.stride, self.dilation, self.groups = layer.stride, layer.dilation, layer.groups
-        self.gate, self.forgets, self.owns_gradient = gate, forgets, owns_gradient
+        self.gate, self.pooled, self.owns_gradient = gate, pooled, owns_gradient
         plain = (self.stride, self.padding, self.groups) == ((1, 1), (0, 0), 1)
         self.matrix = weight[:, :, 0, 0] if plain and weight.shape[2:] == (1, 1) else None
         self.light = self.matrix is not None or self.groups > 1
@@ -49,7 +49,7 @@ class Block(nn.Module):
             self._transformed = partial(winograd.filters_of, layer)
 
     def filters(self, x: Tensor) -> winograd.Filters | None:
-        """The weights in the domain in which this input is convolved with fewer multiplications, if there is one."""
+        """The weights in the transformed domain if this input is convolved faster there, else None."""
         if self._transformed is None or x.dtype != torch.float32:
             return None
         down, across = self.padding
@@ -60,15 +60,15 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.light and len(x) == 1 and x.requires_grad:
-            # For one picture it is done so soon that lanes would wait for each other's turn with Python's lock, which
-            # a function of ours needs on the way back, and torch's own do not.
+            # For one picture it takes so little time that lanes would wait for Python's lock, which a function written
+            # in Python needs in the backward pass and torch's own do not.
             return in_steps(x, self)
         y: Tensor = _Convolve.apply(x, self)
         return y
 
 
 class _Convolve(torch.autograd.Function):
-    """Carries out a block; of all that passes through, only the activation's output is kept."""
+    """Carries out a block; the activation's output is all that is stored for the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, block: Block) -> Tensor:
@@ -77,7 +77,7 @@ class _Convolve(torch.autograd.Function):
             y = winograd.convolve(x, ctx.filters, block.padding, block.bias, block.gate)
         else:
             y = fused(x, block) if FUSES and x.dtype == torch.float32 else in_steps(x, block)
-        if block.gate is not None and not block.forgets:
+        if block.gate is not None and not block.pooled:
             ctx.save_for_backward(y)
         return y
 
@@ -86,13 +86,13 @@ class _Convolve(torch.autograd.Function):
         block: Block = ctx.block
         if ctx.saved_tensors:
             (y,) = ctx.saved_tensors
-            room = gradient if block.owns_gradient and gradient.stride() == y.stride() else torch.empty_like(y)
-            gradient = _where_not_cut_off(gradient, y, block.gate, room)
+            out = gradient if block.owns_gradient and gradient.stride() == y.stride() else torch.empty_like(y)
+            gradient = _through_gate(gradient, y, block.gate, out)
         if block.matrix is not None:
             return _maps(_rows(gradient) @ block.matrix, ctx.shape), None
         if ctx.filters is not None:
             return winograd.gradient_by_input(gradient, ctx.filters, block.padding), None
-        # Of the input only the shape is asked; the memory of this stand-in is never touched.
+        # Only the shape of the input is read; the memory of this placeholder is never touched.
         unseen = torch.empty(ctx.shape, dtype=gradient.dtype, memory_format=torch.channels_last)
         by_input, _, _ = torch.ops.aten.convolution_backward.default(
             gradient,
@@ -115,7 +115,7 @@ class Pool(nn.Module):
 
     Attributes:
         geometry: kernel, stride, padding, dilation and ceil_mode.
-        gate: the bounds of the ReLU before it, if that is remembered here.
+        gate: the bounds of the ReLU before it, if that is stored here.
     """
 
     def __init__(self, layer: nn.MaxPool2d, gate: Gate | None):
@@ -130,33 +130,33 @@ class Pool(nn.Module):
 
 
 class _PoolMaxima(torch.autograd.Function):
-    """Carries out a max pooling; only the maxima and their places are kept."""
+    """Carries out a max pooling; only the maxima and their positions are stored."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, pool: Pool) -> Tensor:
-        y, places = torch.ops.aten.max_pool2d_with_indices.default(x, *pool.geometry)
+        y, positions = torch.ops.aten.max_pool2d_with_indices.default(x, *pool.geometry)
         ctx.pool, ctx.shape = pool, x.shape
-        ctx.save_for_backward(places.int(), *([] if pool.gate is None else [y]))  # half the bytes of torch's own
+        ctx.save_for_backward(positions.int(), *([] if pool.gate is None else [y]))  # half the bytes of torch's own
         return y
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        places, *maxima = ctx.saved_tensors
+        positions, *maxima = ctx.saved_tensors
         for y in maxima:
-            gradient = _where_not_cut_off(gradient, y, ctx.pool.gate, torch.empty_like(y))
+            gradient = _through_gate(gradient, y, ctx.pool.gate, torch.empty_like(y))
         unseen = torch.empty(ctx.shape, dtype=gradient.dtype, memory_format=torch.channels_last)
         by_input = torch.ops.aten.max_pool2d_with_indices_backward.default(
-            gradient, unseen, *ctx.pool.geometry, places.long()
+            gradient, unseen, *ctx.pool.geometry, positions.long()
         )
         return by_input, None
 
 
-def _where_not_cut_off(gradient: Tensor, y: Tensor, gate: Gate | None, room: Tensor) -> Tensor:
-    """The gradient behind an activation with output y; one at a bound tells of an input there or beyond: zero."""
-    found: Tensor = torch.ops.aten.hardtanh_backward.grad_input(
-        gradient, y, 0, math.inf if gate is None else gate.high, grad_input=room
+def _through_gate(gradient: Tensor, y: Tensor, gate: Gate | None, out: Tensor) -> Tensor:
+    """The gradient passed back through a ReLU with output y: zero where y is at a bound, hence was clamped or on it."""
+    passed: Tensor = torch.ops.aten.hardtanh_backward.grad_input(
+        gradient, y, 0, math.inf if gate is None else gate.high, grad_input=out
     )
-    return found
+    return passed
 
 
 def _pair(value: int | tuple[int, int]) -> list[int]:
@@ -164,20 +164,31 @@ def _pair(value: int | tuple[int, int]) -> list[int]:
 
 
 def in_steps(x: Tensor, block: Block) -> Tensor:
+    """A block's convolution and activation as torch's separate operations.
+
+    Args:
+        x: [N, I, H, W], fastest in channels-last order.
+        block: the convolution, its padding and its activation.
+    """
     if block.matrix is None:
         y = functional.conv2d(x, block.weight, block.bias, block.stride, block.padding, block.dilation, block.groups)
     elif block.bias is None:
         y = _rows(x) @ block.matrix.t()
     else:
         y = torch.addmm(block.bias, _rows(x), block.matrix.t())
-    # In place, for the convolution's output has no other reader; of the second torch makes a copy before, for itself.
+    # In place, since the convolution's output has no other reader; for hardtanh torch itself makes a copy first.
     if block.gate is not None:
         y = y.relu_() if block.gate.high == math.inf else functional.hardtanh_(y, 0.0, block.gate.high)
     return y if block.matrix is None else _maps(y, x.shape)
 
 
 def fused(x: Tensor, block: Block) -> Tensor:
-    """The same in one operation of oneDNN, which adds the bias and activates while the product is at hand."""
+    """The same in one operation of oneDNN, which adds the bias and activates while the product is in cache.
+
+    Args:
+        x: float32 [N, I, H, W], in channels-last order.
+        block: the convolution, its padding and its activation.
+    """
     if block.matrix is not None:
         return _maps(onednn.linear(_rows(x), block.matrix, block.bias, block.gate), x.shape)
     geometry: Any = (block.stride, block.padding, block.dilation, block.groups)
@@ -195,10 +206,18 @@ def _maps(rows: Tensor, like: torch.Size) -> Tensor:
 
 
 def padding_inside(weight: Tensor, pad: nn.ZeroPad2d) -> tuple[Tensor, tuple[int, int]]:
-    """A kernel and an even padding that together do what an uneven padding before the kernel did.
+    """A kernel and a symmetric padding that together replace an asymmetric padding before the kernel.
 
     Padding p on every side moves each window p - before further out; as many zeros at the front of the kernel, and
-    p - after at its end, put its weights back where they were.
+    p - after at its end, restore the positions of its weights.
+
+    Args:
+        weight: [O, I / groups, kh, kw].
+        pad: the asymmetric padding.
+
+    >>> kernel, padding = padding_inside(torch.ones(1, 1, 1, 2), nn.ZeroPad2d((0, 1, 0, 0)))
+    >>> kernel.tolist(), padding
+    ([[[[0.0, 1.0, 1.0]]]], (0, 1))
     """
     left, right, top, bottom = pad.padding
     across, down = max(left, right), max(top, bottom)

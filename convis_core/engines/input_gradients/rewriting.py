@@ -1,4 +1,4 @@
-"""From the traced network to the one that gradients are computed with, and that in two parts."""
+"""From the traced network to the gradient network, whole or in two parts."""
 
 import math
 from typing import Any
@@ -15,10 +15,22 @@ from convis_core.network.trace import attribute
 
 
 def gradient_network(model: LoadedModel) -> nn.Module:
-    """A module from pixels [N, 3, S, S] in channels-last order to logits [N, C]; made once per model and shared.
+    """A module from pixels [N, 3, S, S] in channels-last order to logits [N, C], built once per model and shared.
 
-    It shares the weights of ``network.fast``. On a graphics card that is what is returned: torch's own kernels are the
+    It shares the weights of ``network.fast``. On a GPU ``network.fast`` itself is returned: torch's own kernels are the
     fast ones there.
+
+    Args:
+        model: the network.
+
+    >>> import torch
+    >>> from convis_core import models
+    >>> layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 6), nn.Flatten())
+    >>> model = models.wrap(layers, input_size=8)
+    >>> x = torch.rand(5, 3, 8, 8).contiguous(memory_format=torch.channels_last)
+    >>> logits = gradient_network(model)(x)
+    >>> tuple(logits.shape), torch.allclose(logits, model.module(x), atol=1e-5)
+    ((5, 2), True)
     """
     if model.device.type != "cpu":
         return network.fast(model).module
@@ -27,11 +39,21 @@ def gradient_network(model: LoadedModel) -> nn.Module:
 
 @once
 def in_two_parts(model: LoadedModel, numbers: int) -> tuple[nn.Module, nn.Module]:
-    """``gradient_network`` in two parts, of which the second has no map with more than so many numbers a picture.
+    """``gradient_network`` in two parts, the second of which has no map with more than so many numbers per picture.
 
-    They want batches of different sizes: in VGG16 the first maps are large and read few weights, and the linear layers
+    They need batches of different sizes: in VGG16 the first maps are large and read few weights, and the linear layers
     at the end read half a gigabyte of weights whatever the number of pictures. Where all maps are small enough, or
-    more than one value would be handed on, the first part does nothing.
+    more than one value would have to be passed on, the first part does nothing.
+
+    Args:
+        model: the network.
+        numbers: the largest number of values per picture in any map of the second part.
+
+    >>> from convis_core import models
+    >>> layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(3), nn.Conv2d(4, 2, 2), nn.Flatten())
+    >>> first, second = in_two_parts(models.wrap(layers, input_size=8), 100)
+    >>> [name for name, _ in first.named_children()], [name for name, _ in second.named_children()]
+    (['normalise', 'block1', 'pool2'], ['block3', '4'])
     """
     if model.device.type != "cpu":
         return nn.Identity(), gradient_network(model)
@@ -52,7 +74,7 @@ def _rewritten(model: LoadedModel) -> tuple[fx.GraphModule, Shapes]:
             continue
         copies[node] = copied.node_copy(node, copies.__getitem__)
         if _is_plain(layer):
-            # A name of its own: the same convolution or pooling may stand in two places with two activations.
+            # A name of its own: the same convolution or pooling may be used twice with different activations.
             name = f"block{len(root)}"
             root[name] = _block(node, fast)
             copies[node].target = name
@@ -75,15 +97,15 @@ def _divide(whole: fx.GraphModule, shapes: Shapes, numbers: int) -> tuple[nn.Mod
     if not large:
         return nn.Identity(), whole
     for cut in range(large[-1] + 1, len(nodes)):
-        before, behind = nodes[: cut + 1], nodes[cut + 1 :]
-        handed_on = {source for node in behind for source in node.all_input_nodes if source in before}
-        if handed_on == {nodes[cut]} and sizes[cut]:
-            return _part(whole, before, None), _part(whole, behind, nodes[cut])
+        before, after = nodes[: cut + 1], nodes[cut + 1 :]
+        passed_on = {source for node in after for source in node.all_input_nodes if source in before}
+        if passed_on == {nodes[cut]} and sizes[cut]:
+            return _part(whole, before, None), _part(whole, after, nodes[cut])
     return nn.Identity(), whole
 
 
 def _part(whole: fx.GraphModule, nodes: list[fx.Node], given: fx.Node | None) -> fx.GraphModule:
-    """Some of the nodes as a module of their own; with ``given``, from its value on, else up to the last of them."""
+    """Some of the nodes as a separate module: with ``given``, starting from its value; else ending with the last."""
     part = fx.Graph()
     copies = {} if given is None else {given: part.placeholder("given")}
     for node in nodes:
@@ -94,16 +116,16 @@ def _part(whole: fx.GraphModule, nodes: list[fx.Node], given: fx.Node | None) ->
 
 
 def _block(node: fx.Node, fast: Traced) -> Block:
-    gate, last, forgets = None, node, False
+    gate, last, pooled = None, node, False
     reader = _only_reader(node)
     if reader is not None and _activates(reader, fast):
-        gate, last, forgets = fast.operations[reader].gate, reader, _pooled(reader, fast)
-    # A convolution and a pooling make a gradient that nobody else holds; a sum hands one on to both its terms.
+        gate, last, pooled = fast.operations[reader].gate, reader, _pooled(reader, fast)
+    # Convolutions and poolings compute a gradient of their own; a sum passes the same one on to both its terms.
     follower = _only_reader(last)
     fresh = follower is not None and isinstance(fast.layer(follower), nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)
     source = node.args[0]
     pad = fast.layer(source) if isinstance(source, fx.Node) and _pads_for(source, fast) else None
-    return Block(fast.layer(node), pad=pad, gate=gate, forgets=forgets, owns_gradient=fresh)  # type: ignore[arg-type]
+    return Block(fast.layer(node), pad=pad, gate=gate, pooled=pooled, owns_gradient=fresh)  # type: ignore[arg-type]
 
 
 def _only_reader(node: fx.Node) -> fx.Node | None:
@@ -116,7 +138,7 @@ def _is_plain(layer: nn.Module | None) -> bool:
 
 
 def _activates(node: fx.Node, fast: Traced) -> bool:
-    """Whether the node is a ReLU that alone reads a convolution."""
+    """Whether the node is a ReLU and a convolution's only reader."""
     source = node.args[0] if node.args else None
     if fast.operations[node].gate is None or not isinstance(source, fx.Node):
         return False
@@ -124,16 +146,16 @@ def _activates(node: fx.Node, fast: Traced) -> bool:
 
 
 def _pooled(node: Any, fast: Traced) -> bool:
-    """Whether the node is a ReLU between a convolution and a max pooling, read by nobody else."""
+    """Whether the node is a ReLU between a convolution and a max pooling that is its only reader."""
     follower = _only_reader(node) if isinstance(node, fx.Node) else None
     layer = None if follower is None else fast.layer(follower)
     return isinstance(layer, nn.MaxPool2d) and not layer.return_indices and _activates(node, fast)
 
 
 def _pads_for(node: fx.Node, fast: Traced) -> bool:
-    """Whether the node is zero-padding that only an unpadded depthwise convolution reads.
+    """Whether the node is zero padding whose only reader is an unpadded depthwise convolution.
 
-    With many channels to a kernel the arithmetic with the added zeros costs more than the copy.
+    With many channels per kernel the arithmetic with the added zeros costs more than the copy.
     """
     follower = _only_reader(node)
     pad, reader = fast.layer(node), None if follower is None else fast.layer(follower)
