@@ -1,6 +1,6 @@
-"""The networks: what is known of each, and how to load one.
+"""The networks: the registry's entries, and how to load one or wrap your own.
 
-Names are torchvision's. ``python -m convis_core weights list`` says which weights are on this machine.
+Names are torchvision's. ``python -m convis_core weights list`` shows which weights are on this machine.
 """
 
 from convis_core.models.categories import imagenet_categories, imagenet_synsets

@@ -1,4 +1,4 @@
-"""The arguments that a network is taken in with, checked one by one."""
+"""Checks of the arguments with which a network is wrapped or loaded."""
 
 import math
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from convis_core.models.spec import Triple
 
 
 def whole_number(what: str, value: Any, low: int, high: int) -> int:
-    """The value as an int.
+    """The value as an int, if it is a whole number within bounds.
 
     Args:
-        what: what the number is, as the sentence of a refusal begins.
-        value: any integer, numpy's included; a bool is none.
+        what: name of the number, with which the error message begins.
+        value: any integer, numpy's included; a bool does not count as one.
         low: the smallest that is allowed.
         high: the largest that is allowed.
 
@@ -33,7 +33,7 @@ def channel_triple(what: str, values: Any, *, positive: bool = False) -> Triple:
     """Three finite numbers, one for each of red, green and blue.
 
     Args:
-        what: what they are, as the sentence of a refusal begins.
+        what: name of the triple, with which the error message begins.
         values: a sequence of three, also an array or a tensor.
         positive: whether all of them must be greater than zero.
 
@@ -53,14 +53,14 @@ def channel_triple(what: str, values: Any, *, positive: bool = False) -> Triple:
 
 
 def class_names(categories: object, classes: int) -> tuple[str, ...]:
-    """Names of the classes by index; without any, "class 0", "class 1", ...
+    """Names of the classes by index, by default "class 0", "class 1" and so on.
 
     Args:
         categories: a sequence of strings, as many as there are classes, or an empty one.
         classes: the number C of classes.
 
     Raises:
-        SpecError: when it is no sequence of strings, or they are not C.
+        SpecError: when it is not a sequence of strings, or does not have C of them.
 
     >>> class_names((), 2)
     ('class 0', 'class 1')

@@ -15,10 +15,10 @@ from typing import TypeAlias
 import torch
 
 _RECORD = "convis-checksums.json"
-# A smaller file is read in less than a tenth of a second, which is not worth a record on disk.
+# A smaller file is read in less than a tenth of a second, which does not justify a record on disk.
 _RECORDED_BYTES = 64 * 2**20
 
-# Size, times of the last writing and of the last change of any kind, and number on its disk.
+# Size, time of the last modification, time of the last change of any kind, and inode.
 _Version: TypeAlias = tuple[int, int, int, int]
 
 _lock = threading.Lock()
@@ -46,7 +46,7 @@ def sha256(path: Path, *, anew: bool = False) -> str:
             return digest
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    # Of a file that was changed while it was read, the digest is that of neither version.
+    # If the file was changed while it was read, the digest is that of neither version.
     if _version(path) == version:
         with _lock:
             _remember(name, version, digest)
@@ -83,7 +83,7 @@ def _remember(name: str, version: _Version, digest: str) -> None:
 
 
 def _read_record() -> dict[str, tuple[_Version, str]]:
-    """What earlier processes have noted; nothing where the record is missing or is not one."""
+    """What earlier processes have recorded; empty if the record is missing or damaged."""
     try:
         noted = json.loads(_record_path().read_bytes())
         return {

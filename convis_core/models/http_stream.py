@@ -1,4 +1,4 @@
-"""The bytes behind a URL, read ahead by a thread: waiting for the network never blocks the consumer."""
+"""The content of a URL, read ahead by a thread: waiting for the network never blocks the consumer."""
 
 import queue
 import socket
@@ -15,46 +15,46 @@ if TYPE_CHECKING:
     import requests
 
 FRAME_SECONDS = 0.1
-"""How long a step may wait before the consumer has its turn back."""
+"""How long a step may wait before control returns to the consumer."""
 
 _BLOCK_BYTES = 256 * 1024
 _BLOCKS_AHEAD = 8
-# Slower than this for a whole timeout is as good as stalled: VGG16 would take six days.
+# A server slower than this for a whole timeout counts as stalled: VGG16 would take six days.
 _LEAST_BYTES_PER_SECOND = 1024
 
 
 class StreamError(Exception):
-    """The bytes do not come; the text is a clause that says why, without a full stop."""
+    """The content cannot be received; the text is a clause that says why, without a full stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The server has answered and its bytes follow.
+    """The server has responded, and its content follows.
 
     Attributes:
-        start: offset of the first of them: the one asked for, or 0 where the server cannot resume.
-        end: offset after the last of them; None where the server does not say.
+        start: offset of the first byte: the one requested, or 0 if the server cannot resume.
+        end: offset after the last byte; None if the server does not announce it.
     """
 
     start: int
     end: int | None
 
 
-# What the reading thread hands over: the answer, blocks, an error, and None at the end.
+# What the reading thread passes on: the response, blocks, an error, and None at the end.
 _Item: TypeAlias = Opened | bytes | Exception | None
 _Inbox: TypeAlias = "queue.Queue[_Item]"
 
 
 def stream(url: str, *, offset: int, timeout: float) -> Generator[Opened | bytes, None, None]:
-    """The content of a URL from an offset: one Opened, then blocks; an empty one when none came for a moment.
+    """The content of a URL from an offset: one Opened, then blocks, empty ones while nothing arrives.
 
     Args:
         url: an http or https address.
-        offset: how many bytes are here already and need not come again.
+        offset: number of bytes that are here already.
         timeout: seconds without progress after which the server counts as stalled.
 
     Raises:
-        StreamError: when the server is not reached, refuses, stalls, or ends before the announced length.
+        StreamError: when the server cannot be reached, refuses, stalls, or ends before the announced length.
     """
     inbox: _Inbox = queue.Queue(maxsize=_BLOCKS_AHEAD)
     closed = threading.Event()
@@ -79,7 +79,7 @@ def stream(url: str, *, offset: int, timeout: float) -> Generator[Opened | bytes
 
 
 def _until_stalled(inbox: _Inbox, timeout: float) -> Iterator[Opened | bytes]:
-    """What arrives, up to the end; time in which the consumer does something else is not held against it."""
+    """What arrives, up to the end; time that the consumer spends elsewhere does not count towards the timeout."""
     waited, arrived = 0.0, 0
     while True:
         began = time.monotonic()
@@ -104,21 +104,21 @@ def _until_stalled(inbox: _Inbox, timeout: float) -> Iterator[Opened | bytes]:
 
 
 def _read_ahead(url: str, offset: int, timeout: float, inbox: _Inbox, closed: threading.Event) -> None:
-    """Body of the reading thread: hand over whatever comes, errors too, until the consumer has gone."""
+    """Body of the reading thread: pass on whatever arrives, errors included, until the consumer stops."""
     from urllib3.exceptions import HTTPError
 
     try:
         response, start = _open(url, offset, timeout)
         with response:
             raw = response.raw
-            raw.enforce_content_length = False  # the consumer says where the bytes ended
+            raw.enforce_content_length = False  # the consumer reports where the content ended
             length = raw.length_remaining
             _hand_over(Opened(start, None if length is None else start + length), inbox, closed)
-            # read1 returns what one packet brought; read would wait for a whole block from a slow server.
+            # read1 returns the content of one packet; read would wait for a whole block from a slow server.
             while not closed.is_set() and (block := raw.read1(_BLOCK_BYTES, decode_content=False)):
                 _hand_over(block, inbox, closed)
         _hand_over(None, inbox, closed)
-    except (OSError, ValueError, HTTPError) as error:  # all that requests raises is an OSError
+    except (OSError, ValueError, HTTPError) as error:  # everything that requests raises is an OSError
         failure = StreamError(_cause(error, _host(url), timeout))
         failure.__cause__ = error
         _hand_over(failure, inbox, closed)
@@ -136,7 +136,7 @@ def _hand_over(item: _Item, inbox: _Inbox, closed: threading.Event) -> None:
 
 
 def _open(url: str, offset: int, timeout: float) -> "tuple[requests.Response, int]":
-    """The answer to a request for everything from the offset, and the offset at which it really starts."""
+    """The response to a request for everything from the offset, and the offset at which it actually starts."""
     import requests
 
     headers = {"User-Agent": "convis", "Accept-Encoding": "identity"}
@@ -161,7 +161,7 @@ def _stalled(host: str, timeout: float) -> str:
 
 
 def _cause(error: BaseException, host: str, timeout: float) -> str:
-    """Why the bytes do not come, in words; requests wraps the reason, which is the last link of a chain."""
+    """Why the content cannot be received, in words; requests wraps the reason, the last link of a chain."""
     from requests.exceptions import ProxyError
     from urllib3.exceptions import ProtocolError
 

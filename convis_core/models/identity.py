@@ -1,4 +1,4 @@
-"""What tells one network from another, and weights that are numbers from weights that are not."""
+"""What identifies a network, and whether its weights are finite."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from types import CodeType
 import torch
 from torch import Tensor, fx, nn
 
-# What torch keeps in a module besides the settings of the layer.
+# What torch stores in a module besides the settings of the layer.
 _BOOKKEEPING = frozenset(vars(nn.Module())) | {"training", "inplace"}
 _PLAIN = (bool, int, float, complex, str, type(None))
 
@@ -33,7 +33,14 @@ def fingerprint(graph_module: fx.GraphModule, *further: object) -> str:
 
 
 def not_finite(state: Mapping[str, Tensor]) -> str:
-    """The name of the first tensor that holds something other than finite numbers; empty when there is none."""
+    """The name of the first tensor with a value that is not finite; empty if there is none.
+
+    Args:
+        state: name -> tensor, such as a module's state.
+
+    >>> not_finite({"weight": torch.ones(2), "bias": torch.tensor([0.0, torch.inf])})
+    'bias'
+    """
     for name, tensor in state.items():
         if tensor.is_floating_point() and tensor.numel():
             low, high = torch.aminmax(tensor)
@@ -43,7 +50,7 @@ def not_finite(state: Mapping[str, Tensor]) -> str:
 
 
 def _settings(module: nn.Module) -> Iterable[str]:
-    """Every plain setting of every layer, among them those that its printed form leaves out."""
+    """Every plain setting of every layer, including those that its printed form omits."""
     for name, layer in module.named_modules():
         if isinstance(layer, fx.GraphModule):
             continue
@@ -52,7 +59,7 @@ def _settings(module: nn.Module) -> Iterable[str]:
 
 
 def _functions(graph_module: fx.GraphModule) -> Iterable[str]:
-    """The compiled form of the functions that are not torch's own: two of them may share a name."""
+    """The bytecode of the functions that are not torch's own: two of them may share a name."""
     for node in graph_module.graph.nodes:
         if node.op == "call_function" and (code := getattr(node.target, "__code__", None)) is not None:
             yield f"{node.name} {code.co_code.hex()} {_constants(code)}"

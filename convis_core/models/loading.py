@@ -1,4 +1,4 @@
-"""From a name to a network that answers: architecture, weights, normalisation, device."""
+"""From a name to a network ready for inference: architecture, weights, normalisation, device."""
 
 import math
 import os
@@ -21,10 +21,13 @@ _LARGEST_SEED = 2**63 - 1
 
 
 def choose_device() -> torch.device:
-    """CUDA, else Apple's MPS, else the CPU; the environment variable ``CONVIS_DEVICE`` overrides.
+    """CUDA, else Apple's MPS, else the CPU, unless the environment variable ``CONVIS_DEVICE`` names another device.
 
     Raises:
         SpecError: when ``CONVIS_DEVICE`` names a device that torch does not know or cannot use here.
+
+    >>> choose_device().type in ("cpu", "cuda", "mps")
+    True
     """
     wanted = os.environ.get("CONVIS_DEVICE", "").strip()
     if wanted:
@@ -42,10 +45,10 @@ def choose_device() -> torch.device:
 
 
 def load(model_id: str, *, weights: Literal["pretrained", "random"] = "pretrained", seed: int = 0) -> LoadedModel:
-    """The network of this name, ready to answer.
+    """The network of this name, ready for inference.
 
-    Pretrained weights are looked for on this machine and downloaded if they are not here. They are mapped from
-    the file, so that they occupy memory once. Random weights need neither files nor a network.
+    Pretrained weights are taken from this machine, or downloaded if they are not on it. They are mapped from the file,
+    so that they occupy memory once. Random weights need neither files nor a connection.
 
     Args:
         model_id: torchvision's name, one of the ids of ``MODELS``.
@@ -54,7 +57,13 @@ def load(model_id: str, *, weights: Literal["pretrained", "random"] = "pretraine
 
     Raises:
         SpecError: when no network has this id, ``weights`` is neither of the two, or ``seed`` is no such number.
-        WeightsError: when the weights cannot be had or are not numbers; its text names a way out.
+        WeightsError: when the weights are not available or not finite; the message names a remedy.
+
+    >>> model = load("efficientnet_lite0")
+    >>> model.input_size, len(model.categories), model.categories[282]
+    (224, 1000, 'tiger cat')
+    >>> tuple(model.module(torch.rand(2, 3, 224, 224)).shape)
+    (2, 1000)
     """
     spec = get_spec(model_id)
     if not isinstance(weights, str) or weights not in ("pretrained", "random"):
@@ -77,7 +86,7 @@ def load(model_id: str, *, weights: Literal["pretrained", "random"] = "pretraine
 
 
 def _assign(network: nn.Module, spec: ModelSpec, path: Path) -> None:
-    """Give the network the checkpoint's own tensors, without a second copy of them."""
+    """Load the checkpoint's own tensors into the network, without a second copy of them."""
     again = f"delete it and run: python -m convis_core weights fetch {spec.id}"
     try:
         state = adapt_state(spec.id, checkpoints.read_state_dict(path), tuple(network.state_dict()))
@@ -90,10 +99,10 @@ def _assign(network: nn.Module, spec: ModelSpec, path: Path) -> None:
 
 
 def _randomise(network: nn.Module, spec: ModelSpec, seed: int) -> None:
-    """He-normal weights, small biases, and batch-norm statistics that are anything but 0 and 1.
+    """He-normal weights, small biases, and batch-norm statistics that are not 0 and 1.
 
-    With statistics left at 0 and 1 a mistake in folding or skipping batch norm would go unseen; with arbitrary ones
-    the logits of a residual network grow into the thousands. So they are those of two pictures of noise, disturbed.
+    With statistics of 0 and 1 a mistake in folding or skipping batch norm would go unnoticed; with arbitrary ones the
+    logits of a residual network grow into the thousands. So they are those of two pictures of noise, perturbed.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -111,13 +120,13 @@ def _randomise(network: nn.Module, spec: ModelSpec, seed: int) -> None:
                 if layer.bias is not None:
                     layer.bias.copy_(normal(layer.bias.shape, 0.05))
         for norm in norms:
-            # On average a little less than 1 in power, or fifty layers of it would explode.
+            # On average slightly less than 1 in power, otherwise activations would explode over fifty layers.
             norm.weight.copy_(between(0.4, 1.2, norm.weight.shape))
             norm.bias.copy_(normal(norm.bias.shape, 0.1))
             norm.reset_running_stats()
             norm.train().momentum = None
         if norms:
-            # One coarse and one fine, since in real pictures neighbouring pixels agree and in noise they do not.
+            # One coarse and one fine, since neighbouring pixels are correlated in real pictures and not in noise.
             coarse, fine = (normal(torch.Size((1, 3, side, side)), 1.0) for side in (14, spec.input_size))
             coarse = functional.interpolate(coarse, size=spec.input_size, mode="bilinear")
             network(torch.cat((coarse, fine)))

@@ -1,4 +1,4 @@
-"""The first layer of every network: from pixels in [0, 1] to what the network was trained on."""
+"""The first layer of every network: from pixels in [0, 1] to the range that the network was trained on."""
 
 import torch
 from torch import Tensor, nn
@@ -7,9 +7,9 @@ from convis_core.models.spec import Triple
 
 
 class Normalise(nn.Module):
-    """(pixels - mean) / std, channel by channel.
+    """Normalisation as a layer: (pixels - mean) / std, channel by channel.
 
-    Being a layer, it puts fill colours, noise levels, clamping and gradients into one space: the picture's.
+    As part of the network it lets fill colours, noise levels, clamping and gradients share one space, the picture's.
     """
 
     mean: Tensor
@@ -25,11 +25,11 @@ class Normalise(nn.Module):
 
 
 class FromPixels(nn.Module):
-    """A network that normalises its own input, with its layers under the names they already had.
+    """A network that normalises its own input, with its layers under their original names.
 
-    The network's children become children of this module too, and its forward runs as it is. So
-    ``get_submodule("features.28")`` finds the same layer, with the same name, as in the network alone. The
-    normalisation is called ``normalise``, with underscores behind where the network has such a name itself.
+    The network's children become children of this module too, and its forward runs unchanged. So
+    ``get_submodule("features.28")`` returns the same layer as in the network alone. The normalisation is called
+    ``normalise``, with trailing underscores if the network itself uses that name.
     """
 
     def __init__(self, network: nn.Module, mean: Triple, std: Triple) -> None:
@@ -37,8 +37,8 @@ class FromPixels(nn.Module):
         name = "normalise"
         while hasattr(network, name):
             name += "_"
-        # Past nn.Module.__setattr__: as a registered child it would put a prefix before every name. No module can
-        # have a name with a dot, so these two hide none.
+        # Bypasses nn.Module.__setattr__: a registered child would add a prefix to every name. No module can have a
+        # name with a dot, so these two cannot hide one.
         self.__dict__["wrapped.network"] = network
         self.__dict__["wrapped.entrance"] = name
         self.add_module(name, Normalise(mean, std))
@@ -52,6 +52,6 @@ class FromPixels(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         network: nn.Module = self.__dict__["wrapped.network"]
         normalise = self.get_submodule(self.__dict__["wrapped.entrance"])
-        # The method rather than the call, so that torch.fx sees the network's layers as ours.
+        # The method rather than the call, so that torch.fx attributes the network's layers to this module.
         logits: Tensor = network.forward(normalise(pixels))
         return logits

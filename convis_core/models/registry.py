@@ -1,4 +1,4 @@
-"""The networks that Convis knows, in the order in which they are offered; each has a file of its own in ``zoo``.
+"""The networks that Convis offers, in the order in which they are listed; each has a file of its own in ``zoo``.
 
 Sizes, parameter counts and addresses are those that torchvision publishes with its weights.
 """
@@ -40,6 +40,9 @@ _BY_ID = {network.spec.id: network for network in NETWORKS}
 def get_spec(model_id: str) -> ModelSpec:
     """The registry's entry for a network.
 
+    Args:
+        model_id: an id of ``MODELS``.
+
     Raises:
         SpecError: when no network has this id.
 
@@ -50,7 +53,10 @@ def get_spec(model_id: str) -> ModelSpec:
 
 
 def build(model_id: str) -> nn.Module:
-    """The bare architecture, on the current default device, in eval mode and with nothing in place.
+    """The bare architecture, on the current default device, in eval mode and without operations in place.
+
+    Args:
+        model_id: an id of ``MODELS``.
 
     Raises:
         SpecError: when no network has this id.
@@ -61,11 +67,11 @@ def build(model_id: str) -> nn.Module:
 
 
 def adapt_state(model_id: str, state: StateDict, names: tuple[str, ...]) -> StateDict:
-    """The checkpoint's tensors under the names that our modules give them.
+    """The checkpoint's tensors under the names that the architecture here gives them.
 
     Args:
         model_id: id of the architecture.
-        state: what the checkpoint holds.
+        state: the tensors of the checkpoint.
         names: the names of the network's own state, in order.
 
     Raises:
@@ -75,7 +81,16 @@ def adapt_state(model_id: str, state: StateDict, names: tuple[str, ...]) -> Stat
 
 
 def out_of_place(network: nn.Module) -> None:
-    """Let every activation of a network leave its input as it is."""
+    """Switch every activation of a network to out of place, so that it leaves its input unchanged.
+
+    Args:
+        network: is changed.
+
+    >>> network = nn.Sequential(nn.ReLU(inplace=True))
+    >>> out_of_place(network)
+    >>> network[0].inplace
+    False
+    """
     for layer in network.modules():
         if hasattr(layer, "inplace"):
             layer.inplace = False  # type: ignore[assignment]

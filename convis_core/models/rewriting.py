@@ -1,6 +1,6 @@
 """The operations of a traced network, rewritten so that none is in place, random, or bound to a memory layout.
 
-Every engine walks this list. What is settled here once, none of them has to know.
+Every engine reads this list, and none of them has to handle what is handled here once.
 """
 
 import copy
@@ -18,7 +18,7 @@ from convis_core.models.mutation import out_of_place
 
 _REWRITTEN = "convis_rewritten"
 
-# In torch's own form the third argument says whether to be random.
+# In torch's native functions the third argument switches randomness on.
 _NATIVE_DROPOUTS = frozenset({torch.dropout, torch.feature_dropout, torch.alpha_dropout, torch.feature_alpha_dropout})
 _RANDOM = frozenset(
     {
@@ -34,12 +34,12 @@ _INSTANCE_NORMS = (
 
 
 def rewrite(module: nn.Module, graph: fx.Graph, lines: Mapping[fx.Node, str]) -> fx.GraphModule:
-    """Bring a traced network to the form that ``symbolic`` promises.
+    """Bring a traced network to the form that ``symbolic`` guarantees.
 
     Args:
         module: the network that was traced; it is not changed.
         graph: its operations; they are changed.
-        lines: the place in the network's code that each operation comes from, for refusals.
+        lines: the line of the network's code that each operation comes from, for error messages.
 
     Returns:
         The operations as a module, in eval mode.
@@ -50,13 +50,13 @@ def rewrite(module: nn.Module, graph: fx.Graph, lines: Mapping[fx.Node, str]) ->
     changed = _return_logits(graph)
     changed |= out_of_place(graph, module, lines)
     for node in graph.nodes:
-        changed |= _settle(node, lines)
+        changed |= _fix(node, lines)
     graph.eliminate_dead_code(is_impure_node=lambda node: node.op in ("placeholder", "output"))
     graph.lint()
     graph_module = fx.GraphModule(module, graph, type(module).__name__)
     for target in dict.fromkeys(str(node.target) for node in graph.nodes if node.op == "call_module"):
         layer = graph_module.get_submodule(target)
-        twin = _settled_layer(layer)
+        twin = _fixed_layer(layer)
         if twin is not layer:
             path, _, name = target.rpartition(".")
             setattr(graph_module.get_submodule(path), name, twin)
@@ -69,12 +69,17 @@ def rewrite(module: nn.Module, graph: fx.Graph, lines: Mapping[fx.Node, str]) ->
 
 
 def is_rewritten(graph_module: fx.GraphModule) -> bool:
-    """Whether the operations compute something else than the module they were traced from, its layers out of place."""
+    """Whether the operations compute something other than the module that they were traced from, with its layers out
+    of place.
+
+    Args:
+        graph_module: from ``rewrite``.
+    """
     return bool(graph_module.meta[_REWRITTEN])
 
 
 def _return_logits(graph: fx.Graph) -> bool:
-    """Let the network return one tensor."""
+    """Make the network return one tensor; whether that changed it."""
     output = next(node for node in reversed(graph.nodes) if node.op == "output")
     value: Any = output.args[0]
     while not isinstance(value, fx.Node) or (value.op == "call_function" and isinstance(value.target, type)):
@@ -94,33 +99,33 @@ def _return_logits(graph: fx.Graph) -> bool:
 
 
 def _parts(value: Any) -> dict[str, Any]:
-    """What a compound output holds, by name."""
+    """The parts of a compound output, by name."""
     if isinstance(value, Mapping):
         return {str(name): part for name, part in value.items()}
     if isinstance(value, tuple | list):
         return {f"part {index}": part for index, part in enumerate(value)}
-    if isinstance(value, fx.Node):  # the making of a named tuple or a dataclass
+    if isinstance(value, fx.Node):  # the construction of a named tuple or a dataclass
         names = getattr(value.target, "_fields", range(len(value.args)))
         return {**{str(name): part for name, part in zip(names, value.args, strict=True)}, **value.kwargs}
     raise SpecError(f"A network must return logits [N, C]; this one returns {value!r}.")
 
 
-def _settle(node: fx.Node, lines: Mapping[fx.Node, str]) -> bool:
-    """Take randomness, batch statistics and the memory layout out of one operation; whether it was changed."""
+def _fix(node: fx.Node, lines: Mapping[fx.Node, str]) -> bool:
+    """Make one operation independent of chance, of the batch and of the memory layout; whether it was changed."""
     if node.op == "call_method":
-        return _settle_method(node, lines)
+        return _fix_method(node, lines)
     if node.op != "call_function":
         return False
     if node.target in _NATIVE_DROPOUTS:
         return _set(node, "train", 2, False)
     if node.target is functional.batch_norm:
-        return _settle_batch_norm(node)
+        return _fix_batch_norm(node)
     if node.target is functional.scaled_dot_product_attention:
         return _set(node, "dropout_p", 4, 0.0) if _argument(node, "dropout_p", 4, 0.0) else False
     if getattr(node.target, "__name__", "") == "stochastic_depth":
         random = bool(_argument(node, "training", 3, True))
         node.target, node.args, node.kwargs = functional.dropout, node.args[:1], {"training": False}
-        node.meta.pop("is_wrapped", None)  # or torch.fx wraps the new function by name, for every network to come
+        node.meta.pop("is_wrapped", None)  # otherwise torch.fx wraps the new function by name, for all later networks
         return random
     position = _position(node.target, "training")
     if position is not None and _argument(node, "training", position, _default(node.target, "training")):
@@ -130,7 +135,7 @@ def _settle(node: fx.Node, lines: Mapping[fx.Node, str]) -> bool:
     return False
 
 
-def _settle_method(node: fx.Node, lines: Mapping[fx.Node, str]) -> bool:
+def _fix_method(node: fx.Node, lines: Mapping[fx.Node, str]) -> bool:
     name = str(node.target)
     if name in _RANDOM:
         _refuse(node, lines, "draws random numbers, so the same picture would be answered differently each time")
@@ -147,8 +152,8 @@ def _settle_method(node: fx.Node, lines: Mapping[fx.Node, str]) -> bool:
     return False
 
 
-def _settle_batch_norm(node: fx.Node) -> bool:
-    """Statistics of the batch become those of each picture: the same for a batch of one."""
+def _fix_batch_norm(node: fx.Node) -> bool:
+    """Replace the statistics of the batch by those of each picture: the same for a batch of one."""
     if not _argument(node, "training", 5, False) and _argument(node, "running_mean", 1, None) is not None:
         return False
     node.kwargs = {
@@ -161,8 +166,8 @@ def _settle_batch_norm(node: fx.Node) -> bool:
     return True
 
 
-def _settled_layer(layer: nn.Module) -> nn.Module:
-    """The layer itself, or a twin over the same weights that is in eval mode, out of place, and free of batches."""
+def _fixed_layer(layer: nn.Module) -> nn.Module:
+    """The layer itself, or a copy with the same weights in eval mode, out of place, and independent of the batch."""
     if isinstance(layer, _BatchNorm) and _reads_the_batch(layer):
         kind = next((instance for batch, instance in _INSTANCE_NORMS if isinstance(layer, batch)), nn.InstanceNorm2d)
         norm = kind(layer.num_features, eps=layer.eps).eval()
@@ -172,7 +177,7 @@ def _settled_layer(layer: nn.Module) -> nn.Module:
     if not any(part.training or _is_in_place(part) or _reads_the_batch(part) for part in layer.modules()):
         return layer
     twin = copy.copy(layer)
-    twin._modules = {name: child and _settled_layer(child) for name, child in layer._modules.items()}
+    twin._modules = {name: child and _fixed_layer(child) for name, child in layer._modules.items()}
     twin.training = False
     if _is_in_place(twin):
         twin.inplace = False  # type: ignore[assignment]
@@ -184,7 +189,7 @@ def _is_in_place(layer: nn.Module) -> bool:
 
 
 def _reads_the_batch(layer: nn.Module) -> bool:
-    """Whether it is a batch norm that has no statistics of its own."""
+    """Whether it is a batch norm without running statistics."""
     return isinstance(layer, _BatchNorm) and layer.running_mean is None
 
 
@@ -214,7 +219,7 @@ def _set(node: fx.Node, name: str, position: int, value: Any) -> bool:
 def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     try:
         return inspect.signature(function).parameters
-    except (TypeError, ValueError):  # a function of torch's own that is not written in Python
+    except (TypeError, ValueError):  # a function of torch that is not written in Python
         return {}
 
 

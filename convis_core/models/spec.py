@@ -1,4 +1,4 @@
-"""What Convis knows of a network before it loads it."""
+"""The records of a network: what is known before it is loaded, and the loaded network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class WeightsSource:
         url: its address; empty for the checkpoint that pip installs with Convis.
         file_name: its name on disk, as torch hub writes it.
         sha256: the digest of the file, or its leading hex digits where only these are published.
-        size_bytes: its size. Torchvision publishes megabytes with three decimals: true to one KiB.
+        size_bytes: its size. Torchvision publishes megabytes with three decimals: accurate to one KiB.
     """
 
     url: str
@@ -33,9 +33,9 @@ class ModelSpec:
     """A network of the registry.
 
     Attributes:
-        id: torchvision's name of it.
-        label: how people write its name.
-        year: when its paper appeared.
+        id: its name in torchvision.
+        label: its name as it is written in the literature.
+        year: of its publication.
         paper: authors, title and place of the paper.
         parameters: number of weights and biases.
         weights: where the pretrained checkpoint comes from.
@@ -43,8 +43,8 @@ class ModelSpec:
         mean: what is subtracted from pixels in [0, 1], for each channel.
         std: what they are then divided by.
         feature_layers: names of the layers worth showing, in order of execution.
-        cam_layer: the last layer that still has a spatial grid, where Grad-CAM looks by default.
-        summary: one sentence on what the network brought.
+        cam_layer: the last layer with rows and columns, which Grad-CAM uses by default.
+        summary: one sentence on what was new about the network.
         categories: readable names of the classes, by index.
     """
 
@@ -70,18 +70,18 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class LoadedModel:
-    """A network ready to answer, shared by every thread and never written to.
+    """A network ready for inference, shared by every thread and never written to.
 
     Attributes:
-        spec: what the registry says of it.
+        spec: its entry in the registry.
         module: takes pixels in [0, 1], float32 [N, 3, S, S], and returns logits [N, C]. It is in eval mode,
             no parameter requires a gradient, no activation works in place. Its layers have torchvision's names.
         categories: readable class names, by index.
         input_size: side S of the input, in pixels.
-        device: where its weights lie.
-        key: what identifies the function that the network computes: equal for the same architecture with the same
-            weights, different for any two networks that differ. Results are remembered under it. Whoever puts another
-            module in the place of this one gives the new record another key.
+        device: that holds its weights.
+        key: identifies the function that the network computes: equal for the same architecture with the same
+            weights, different for any two networks that differ. Results are cached under it, so a copy of this record
+            with another module needs another key.
         source: the checkpoint's file; None for random weights.
     """
 

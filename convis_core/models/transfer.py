@@ -1,4 +1,4 @@
-"""One file over HTTP: resumed where possible, checked as a whole, moved into place only when it is right."""
+"""One file over HTTP: resumed where possible, checked as a whole, moved to its destination only if it is correct."""
 
 import errno
 import hashlib
@@ -17,7 +17,7 @@ from convis_core.models.http_stream import FRAME_SECONDS, Opened, StreamError, s
 from convis_core.models.parts import Part, size_or_zero, waiting_part
 
 _BLOCK_BYTES = 1024 * 1024
-# More than this beyond the published size is not our file: stop before it fills the disk.
+# A file larger than the published size by more than this is another one: stop before it fills the disk.
 _SLACK_BYTES = 1024 * 1024
 _TURN_SECONDS = 0.05  # between two queries of a part that somebody else is filling
 
@@ -31,13 +31,13 @@ _OTHER_FOLDER = "Make room or correct the permissions, or name another folder in
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One file to bring.
+    """One file to download.
 
     Attributes:
         url: its http or https address.
         destination: its final path.
         sha256: its digest, or the leading hex digits of it.
-        size_bytes: about how large it is; the server's word on it counts once there is one.
+        size_bytes: its approximate size; the size that the server announces takes precedence.
         timeout: seconds without progress after which the server counts as stalled.
     """
 
@@ -50,13 +50,13 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class DownloadProgress:
-    """How far a download is.
+    """The progress of a download.
 
     Attributes:
-        done_bytes: how much is here.
-        total_bytes: how much there will be.
-        resumed_bytes: how much of ``done_bytes`` an earlier attempt had left.
-        path: where the whole and checked file lies; None until then.
+        done_bytes: bytes received.
+        total_bytes: bytes in all.
+        resumed_bytes: bytes of ``done_bytes`` that an earlier attempt had left.
+        path: of the complete and verified file; None until then.
     """
 
     done_bytes: int
@@ -76,11 +76,11 @@ class DownloadProgress:
 
 
 class _ContentError(Exception):
-    """What came is not the file that was asked for."""
+    """The content received is not the requested file."""
 
 
 class _Content:
-    """An open part, and the digest of what is in it."""
+    """An open part, and the digest of its content."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -89,7 +89,7 @@ class _Content:
         self.resumed = 0
 
     def read_back(self) -> Iterator[None]:
-        """Bring the digest up to what an earlier attempt left, with pauses, since that may be much."""
+        """Update the digest with what an earlier attempt left, with pauses, since that may be large."""
         self._file.seek(0)
         shown = time.monotonic()
         while block := self._file.read(_BLOCK_BYTES):
@@ -114,7 +114,7 @@ class _Content:
         return self._digest.hexdigest().startswith(sha256.lower())
 
     def settle(self) -> None:
-        """Make sure that the disk holds what the digest was taken of, and no more."""
+        """Ensure that the file on disk is exactly what the digest was computed from."""
         self._file.flush()
         os.fsync(self._file.fileno())
         if os.fstat(self._file.fileno()).st_size != self.size:
@@ -122,14 +122,17 @@ class _Content:
 
 
 def transfer(job: Transfer) -> Iterator[DownloadProgress]:
-    """Bring one file; the last frame, and no other, has its path.
+    """Download one file; only the last frame has its path.
 
-    Waiting for the server never holds a step up for more than a moment, so that a scheduler can take frames
-    from this generator in turn with others. Closing it early leaves what has arrived to the next attempt. While
-    somebody else brings the same file, this waits and then takes what came.
+    Waiting for the server never blocks a step for more than a moment, so that a scheduler can take frames from this
+    generator in turn with others. Closing it early leaves the received part for the next attempt. While another
+    process downloads the same file, this waits and then uses the result.
+
+    Args:
+        job: what to download, and where to.
 
     Raises:
-        WeightsError: when the file cannot be had or is not the right one; it says why and names a way out.
+        WeightsError: when the file is not available or not the right one; the message says why and names a remedy.
     """
     name, folder = job.destination.name, job.destination.parent
     try:
@@ -167,10 +170,10 @@ def _bring(job: Transfer) -> Iterator[DownloadProgress]:
 
 
 def _wait_for_turn(part: Part, job: Transfer) -> Iterator[DownloadProgress]:
-    """How far somebody else is with this file, until the part is free or has not grown for the whole timeout."""
+    """Somebody else's progress with this file, until the part is free or has not grown for the whole timeout."""
     size, waited = size_or_zero(part.path), 0.0
     while not part.claim():
-        if waited > job.timeout:  # a process that was halted, perhaps, or a generator that nobody goes on with
+        if waited > job.timeout:  # perhaps a suspended process, or an abandoned generator
             part.set_apart()
             return
         yield DownloadProgress(size, max(size, job.size_bytes), size)
@@ -186,12 +189,12 @@ def _require_space(folder: Path, needed: int) -> None:
 
 
 def _fill(job: Transfer, path: Path) -> Iterator[DownloadProgress]:
-    """Complete the part, from nothing if it turns out that what it held cannot be continued."""
+    """Complete the part, from the beginning if what it contained proves wrong."""
     resuming = size_or_zero(path) > 0
     try:
         yield from _complete(job, path)
     except (_ContentError, OSError) as error:
-        # Neither a wrong file nor one that filled the disk is of use to the next attempt.
+        # Neither a wrong file nor one that filled the disk can be resumed.
         path.unlink(missing_ok=True)
         if resuming and isinstance(error, _ContentError):
             yield from _fill(job, path)
@@ -200,11 +203,11 @@ def _fill(job: Transfer, path: Path) -> Iterator[DownloadProgress]:
 
 
 def _complete(job: Transfer, path: Path) -> Iterator[DownloadProgress]:
-    """Receive what is missing, check the whole, move it into place."""
+    """Receive what is missing, check the whole file, move it to its destination."""
     with path.open("a+b") as file:
         content = _Content(file)
         yield from _read_back(content, job)
-        # An attempt that was stopped just before the end may have left everything.
+        # An attempt that was stopped just before the end may have left the complete file.
         if not (content.size and content.has_digest(job.sha256)):
             yield from _receive(job, content)
         if not content.has_digest(job.sha256):

@@ -1,8 +1,8 @@
 """The checkpoint of a network: taken from this machine, else downloaded; read as tensors and nothing else.
 
-It is looked for in the folder that the environment variable ``CONVIS_WEIGHTS_DIR`` names, then in torch hub's
-cache, where torchvision would have put it. A download goes to that folder, or to the cache if none is named.
-``CONVIS_WEIGHTS_URL`` names a mirror, which takes the place of the folder part of every checkpoint's address.
+The folder named by the environment variable ``CONVIS_WEIGHTS_DIR`` is searched first, then torch hub's cache, where
+torchvision would have stored it. A download goes to that folder, or to the cache if none is named.
+``CONVIS_WEIGHTS_URL`` names a mirror, which replaces the folder part of every checkpoint's address.
 """
 
 import importlib.util
@@ -48,13 +48,13 @@ _log = logging.getLogger(__name__)
 def find(source: WeightsSource, *, directory: Path | None = None) -> Path | None:
     """The checkpoint's file on this machine, or None.
 
-    A file of the wrong size is never taken. In torch hub's cache it is passed over, and a download replaces
-    it; in the folder that ``CONVIS_WEIGHTS_DIR`` names it is an error, since that folder is the user's own.
-    What the file holds is checked by ``obtain``, since that takes its time.
+    A file of the wrong size is never used. In torch hub's cache it is skipped, and a download replaces it; in the
+    folder that ``CONVIS_WEIGHTS_DIR`` names it is an error, since that folder is the user's own. The file's content is
+    checked by ``obtain``, since that takes longer.
 
     Args:
         source: the checkpoint.
-        directory: a folder to look in instead of both; a file of the wrong size is an error there too.
+        directory: a folder to search instead of both; a file of the wrong size is an error there too.
 
     Raises:
         WeightsError: when the user's own file has the wrong size, when something other than a file has its name,
@@ -79,7 +79,7 @@ def find(source: WeightsSource, *, directory: Path | None = None) -> Path | None
 
 
 def default_directory() -> Path:
-    """Where a download goes: the folder in ``CONVIS_WEIGHTS_DIR``, else torch hub's cache.
+    """The folder of downloads: the one named by ``CONVIS_WEIGHTS_DIR``, else torch hub's cache.
 
     Raises:
         WeightsError: when ``CONVIS_WEIGHTS_DIR`` begins with the name of a user who does not exist.
@@ -90,19 +90,19 @@ def default_directory() -> Path:
 def download(
     source: WeightsSource, *, directory: Path | None = None, timeout: float = _TIMEOUT_SECONDS
 ) -> Iterator[DownloadProgress]:
-    """Download a checkpoint; frames tell how far it is, and the last one, alone, has the path.
+    """Download a checkpoint; frames report the progress, and only the last one has the path.
 
-    What arrives lies in a ``.part`` beside the final name, and is checked as a whole before it is renamed. An
-    attempt that ends early, also by closing this generator, leaves the part for the next to go on from; one
-    that proves wrong is deleted. Who asks for a file that somebody else is downloading waits for that one.
+    Received bytes are stored in a ``.part`` beside the final name, which is checked as a whole before it is renamed. An
+    attempt that ends early, also by closing this generator, leaves the part for the next one to resume; a part that
+    proves wrong is deleted. If the same file is already being downloaded elsewhere, this waits for that download.
 
     Args:
         source: what to download.
-        directory: where to put it; ``default_directory()`` if None. It is made if need be.
+        directory: where to store it; ``default_directory()`` if None. It is created if need be.
         timeout: seconds without progress after which the server counts as stalled.
 
     Raises:
-        WeightsError: when the file cannot be had or is not the right one; it says why and names a way out.
+        WeightsError: when the file is not available or not the right one; the message says why and names a remedy.
     """
     if not source.url:
         raise WeightsError(_not_installed(source))
@@ -111,10 +111,14 @@ def download(
 
 
 def obtain(source: WeightsSource, *, timeout: float = _TIMEOUT_SECONDS) -> Path:
-    """The checkpoint's file, downloaded to the end if it is not here; its digest is the published one.
+    """The checkpoint's file, downloaded if it is not on this machine; its digest is the published one.
+
+    Args:
+        source: the checkpoint.
+        timeout: seconds without progress after which the server counts as stalled.
 
     Raises:
-        WeightsError: when it is not here and cannot be downloaded, or when another file has its name.
+        WeightsError: when it is not on this machine and cannot be downloaded, or when another file has its name.
     """
     path = find(source)
     if path is not None:
@@ -129,6 +133,10 @@ def obtain(source: WeightsSource, *, timeout: float = _TIMEOUT_SECONDS) -> Path:
 
 def verify(source: WeightsSource, path: Path) -> None:
     """Read a whole file and compare its SHA-256 digest with the published one.
+
+    Args:
+        source: the checkpoint.
+        path: the file.
 
     Raises:
         WeightsError: when they differ or the file cannot be read.
@@ -154,8 +162,12 @@ def read_state_dict(path: Path, *, device: str | torch.device = "cpu") -> dict[s
     Files in torch's present format are mapped into memory, so that their tensors occupy it once and only when
     used; those in the format from before 1.6, which some published checkpoints still have, are read.
 
+    Args:
+        path: the file.
+        device: where the tensors go.
+
     Raises:
-        WeightsError: when the file cannot be read, is damaged, or holds anything but tensors by name.
+        WeightsError: when the file cannot be read, is damaged, or contains anything but tensors by name.
     """
     try:
         mappable = zipfile.is_zipfile(path)
@@ -174,7 +186,7 @@ def read_state_dict(path: Path, *, device: str | torch.device = "cpu") -> dict[s
 
 
 def _embedded(source: WeightsSource) -> Path | None:
-    # Found without importing the package, which would run its code.
+    # Located without importing the package, which would run its code.
     package = importlib.util.find_spec(_EMBEDDED_PACKAGE)
     for folder in (package.submodule_search_locations if package else None) or ():
         path = Path(folder) / "models" / source.file_name
@@ -198,7 +210,7 @@ def _hub_directory() -> Path:
 
 
 def _size(path: Path) -> int | None:
-    """The size of a file in bytes; None when nothing has its name."""
+    """The size of a file in bytes; None if it does not exist."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -235,7 +247,7 @@ def _not_installed(source: WeightsSource) -> str:
 
 
 def _address(source: WeightsSource) -> str:
-    """Where to download from: the mirror if one is named, else the checkpoint's own address."""
+    """The address to download from: on the mirror if one is named, else the checkpoint's own."""
     mirror = os.environ.get(_MIRROR_VARIABLE, "").strip()
     address = f"{mirror.rstrip('/')}/{source.url.rpartition('/')[2]}" if mirror else source.url
     if not _is_http(address):
@@ -249,6 +261,6 @@ def _address(source: WeightsSource) -> str:
 def _is_http(address: str) -> bool:
     try:
         parts = urlsplit(address)
-    except ValueError:  # brackets that are no IPv6 address
+    except ValueError:  # brackets that do not enclose an IPv6 address
         return False
     return parts.scheme in ("http", "https") and bool(parts.netloc)

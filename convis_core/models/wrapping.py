@@ -1,4 +1,4 @@
-"""Other people's networks: taken in whole, or refused in one sentence."""
+"""Networks of your own: wrapped as they are, or refused with one sentence that says why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -21,7 +21,7 @@ _LARGEST_SIDE = 2048
 # How far two ways of computing the same logits may differ by rounding, as a part of the largest.
 _ROUNDING = 1e-3
 
-# These pass on what they are given: not worth showing beside it.
+# These pass their input on, or only pad it: not worth showing beside it.
 _UNSHOWN = (Normalise, nn.Identity, nn.modules.dropout._DropoutNd, nn.modules.padding._ConstantPadNd)
 
 
@@ -37,11 +37,11 @@ def wrap(
 
     The copy computes in float32 on the CPU and in eval mode: weights in another precision are converted, and those
     that weight norm, spectral norm or another parametrisation computes are computed once. Dropout is off even where
-    ``forward`` asks for it, batch norm without running statistics takes those of each picture by itself, and of an
-    output in several parts the logits are taken. The network is traced and tried on two pictures at once, so that
-    what cannot be right later is refused here.
+    ``forward`` requests it, batch norm without running statistics uses those of each picture separately, and of an
+    output in several parts the logits are used. The network is traced and tested on two pictures at once, so that
+    whatever would give wrong results later is refused here.
 
-    A network with a single output answers by P = sigmoid(logit); see ``probabilities``.
+    For a network with a single output the probability is sigmoid(logit); see ``probabilities``.
 
     Args:
         module: any module that torch.fx can trace, from normalised pixels [N, 3, S, S] to logits [N, C], or to a tuple,
@@ -104,7 +104,7 @@ def wrap(
 
 @dataclass(slots=True)
 class _Given:
-    """The network as it was given, on one normalised picture: what the traced one must answer as well."""
+    """The original network on one normalised picture: the traced network must return the same logits."""
 
     network: nn.Module
     x: Tensor
@@ -114,12 +114,12 @@ class _Given:
 
     def __post_init__(self) -> None:
         try:
-            self.logits = self._answer()
-            self.random = self.logits is not None and not torch.equal(self.logits, _or_empty(self._answer()))
-        except Exception as error:  # noqa: BLE001 -- told once the network is traced, which can say more
+            self.logits = self._run()
+            self.random = self.logits is not None and not torch.equal(self.logits, _or_empty(self._run()))
+        except Exception as error:  # noqa: BLE001 -- reported once the network is traced, which tells more
             self.error = error
 
-    def _answer(self) -> Tensor | None:
+    def _run(self) -> Tensor | None:
         with torch.no_grad():
             return _logits_of(self.network(self.x.clone()))
 
@@ -145,7 +145,7 @@ def _logits_of(output: Any) -> Tensor | None:
 
 
 class _Shapes(fx.Interpreter):
-    """Walks the operations and notes shapes; torch.fx asks for a subclass here."""
+    """Runs the operations and records output shapes; torch.fx requires a subclass here."""
 
     def __init__(self, module: fx.GraphModule) -> None:
         super().__init__(module)
@@ -162,7 +162,7 @@ class _Shapes(fx.Interpreter):
 def _examine(
     graph_module: fx.GraphModule, pictures: Tensor, given: _Given
 ) -> tuple[Tensor, dict[fx.Node, tuple[int, ...]]]:
-    """Logits for the first picture and the shapes on the way, once they are known to be right."""
+    """Logits for the first picture and the shapes of all outputs, once they are known to be correct."""
     interpreter = _Shapes(graph_module)
     size = pictures.shape[-1]
     with torch.no_grad():
@@ -211,7 +211,7 @@ def _check_logits(logits: Any) -> None:
 
 
 def _refuse_failure(error: Exception, graph_module: fx.GraphModule, size: int) -> None:
-    """Say why the network cannot answer a picture."""
+    """Raise an error that says why the network fails on a picture."""
     for node in graph_module.graph.nodes:
         layer = graph_module.get_submodule(str(node.target)) if node.op == "call_module" else None
         reads = [source for source in node.all_input_nodes if source.op == "call_module"]
@@ -250,7 +250,7 @@ def _feature_layers(
 def _cam_layer(
     graph_module: fx.GraphModule, names: Mapping[fx.Node, str], shapes: Mapping[fx.Node, tuple[int, ...]]
 ) -> str:
-    """The last operation with a spatial grid; what does not reach the output has been left out."""
+    """The last operation with rows and columns; operations that do not reach the output have been removed."""
     spatial = [
         name
         for node, name in names.items()

@@ -1,7 +1,7 @@
 """DenseNet-121: every layer reads the outputs of all layers before it in its block.
 
-Torchvision applies the last ReLU, the pooling and the flattening as bare functions; here they are layers that can be
-seen. The names of the weights stay the same, so that torchvision's checkpoint fits.
+Torchvision applies the last ReLU, the pooling and the flattening as functions; here they are layers that can be shown.
+The names of the weights are unchanged, so that torchvision's checkpoint fits.
 """
 
 import re
@@ -38,7 +38,7 @@ class DenseNet121(nn.Module):
 
 
 def _adapt(state: StateDict, names: tuple[str, ...]) -> StateDict:  # noqa: ARG001 -- one adapter of several
-    """Published when a layer could still be called "norm.1"; today it is "norm1"."""
+    """The checkpoint dates from when a layer could be called "norm.1"; today it is "norm1"."""
     return {re.sub(r"\b(norm|conv|relu)\.([12])\b", r"\1\2", name): value for name, value in state.items()}
 
 

@@ -43,7 +43,7 @@ STAGES = (
 def _convolution(
     inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1
 ) -> OrderedDict[str, nn.Module]:
-    """Convolution and batch norm with TensorFlow's "same" padding, which is lopsided at stride 2."""
+    """Convolution and batch norm with TensorFlow's "same" padding, which is asymmetric at stride 2."""
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     padding = (kernel - 1) // 2
     if stride == 2:
@@ -62,7 +62,7 @@ def _activated(layers: OrderedDict[str, nn.Module]) -> nn.Sequential:
 
 
 class InvertedResidual(nn.Module):
-    """MobileNet's block: widen with 1x1, filter each channel with kxk, narrow with 1x1, add the input."""
+    """MobileNet's block: expand with 1x1, filter each channel with k x k, project with 1x1, add the input."""
 
     def __init__(self, inputs: int, stage: Stage, stride: int) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class EfficientNetLite0(nn.Module):
 
 
 def _adapt(state: StateDict, names: tuple[str, ...]) -> StateDict:
-    """The same tensors in the same order under other names; a mismatch of shapes shows when they are loaded."""
+    """The same tensors in the same order under other names; mismatched shapes are detected when they are loaded."""
     return dict(zip(names, state.values(), strict=True))
 
 

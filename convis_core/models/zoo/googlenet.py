@@ -1,7 +1,7 @@
 """GoogLeNet: filters of several sizes side by side.
 
-Torchvision applies its ReLU as a bare function, in place, where no tool can find it; here it is a layer. The names of
-the weights stay the same, so that torchvision's checkpoint fits.
+Torchvision applies its ReLU as a function, in place, which cannot be addressed by name; here it is a layer. The names
+of the weights are unchanged, so that torchvision's checkpoint fits.
 """
 
 from functools import partial
@@ -33,7 +33,7 @@ class _Convolution(nn.Module):
 def _construct() -> nn.Module:
     from torchvision.models.googlenet import GoogLeNet, Inception, InceptionAux
 
-    # Its pretrained weights expect another normalisation (`transform_input`): the mean and std below hold it.
+    # Its pretrained weights expect another normalisation (`transform_input`), which the mean and std below include.
     network: nn.Module = GoogLeNet(
         aux_logits=False,
         init_weights=False,
@@ -43,7 +43,7 @@ def _construct() -> nn.Module:
 
 
 def _adapt(state: StateDict, names: tuple[str, ...]) -> StateDict:  # noqa: ARG001 -- one adapter of several
-    """Leave out the two auxiliary classifiers, which only training used."""
+    """Omit the two auxiliary classifiers, which are used in training only."""
     return {name: value for name, value in state.items() if not name.startswith("aux")}
 
 

@@ -1,4 +1,4 @@
-"""What one network brings to the registry, and the pieces that several of them share."""
+"""A network's entry in the registry, and the parts that several entries share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,12 @@ _MEBIBYTE = 1024 * 1024
 
 
 def as_published(state: StateDict, names: tuple[str, ...]) -> StateDict:  # noqa: ARG001 -- one adapter of several
-    """The state of a checkpoint whose names are already ours."""
+    """The state of a checkpoint that already uses the names of our modules.
+
+    Args:
+        state: of the checkpoint.
+        names: of the network's own state; not read.
+    """
     return state
 
 
@@ -24,10 +29,10 @@ class Network:
     """An entry of the registry.
 
     Attributes:
-        spec: what is published of the network.
-        construct: makes the bare architecture, on torch's current default device.
-        adapt: takes the state that a checkpoint holds and the names of the network's own state, in order, and gives
-            the checkpoint's tensors those names.
+        spec: what is published about the network.
+        construct: builds the bare architecture, on torch's current default device.
+        adapt: takes the state of a checkpoint and the names of the network's own state, in order, and returns the
+            checkpoint's tensors under those names.
     """
 
     spec: ModelSpec
@@ -36,27 +41,53 @@ class Network:
 
 
 def published(file_name: str, mebibytes: float) -> WeightsSource:
-    """A checkpoint of torchvision's, of which the size is published in MiB and the digest in the file's name."""
+    """A checkpoint published by torchvision, with its size in MiB and its digest in the file's name.
+
+    Args:
+        file_name: such as ``vgg16-397923af.pth``.
+        mebibytes: its size.
+
+    >>> published("vgg16-397923af.pth", 527.796).sha256
+    '397923af'
+    """
     digest = file_name.removesuffix(".pth").rsplit("-", 1)[1]
     url = f"https://download.pytorch.org/models/{file_name}"
     return WeightsSource(url, file_name, digest, round(mebibytes * _MEBIBYTE))
 
 
 def torchvision_constructor(name: str) -> Callable[[], nn.Module]:
-    """Torchvision's own architecture; torchvision is imported when the network is built and not before.
+    """A constructor of torchvision's own architecture, which imports torchvision only when it is called.
 
     Importing it takes more than a second and 160 MB, which the embedded network does not need.
+
+    Args:
+        name: torchvision's name of the network.
     """
     return partial(_construct, name)
 
 
 def numbered(prefix: str, count: int) -> tuple[str, ...]:
-    """The names of the layers of a sequence: ``features.0``, ``features.1``, ..."""
+    """The names of the layers of a sequence, such as ``features.0`` and ``features.1``.
+
+    Args:
+        prefix: name of the sequence.
+        count: number of its layers.
+
+    >>> numbered("features", 2)
+    ('features.0', 'features.1')
+    """
     return tuple(f"{prefix}.{index}" for index in range(count))
 
 
 def residual_stages(blocks: tuple[int, int, int, int]) -> tuple[str, ...]:
-    """The layers worth showing of a residual network, from the number of blocks in each of its four stages."""
+    """The layers worth showing of a residual network, from the number of blocks in each of its four stages.
+
+    Args:
+        blocks: number of blocks per stage.
+
+    >>> residual_stages((2, 2, 2, 2))[3:6]
+    ('maxpool', 'layer1.0', 'layer1.1')
+    """
     stages = (name for stage, count in enumerate(blocks, start=1) for name in numbered(f"layer{stage}", count))
     return ("conv1", "bn1", "relu", "maxpool", *stages)
 
