@@ -1,4 +1,4 @@
-"""Where a network's parameters and its work are, two networks side by side, and how their numbers are written."""
+"""A network's parameters and multiply-adds per block, two networks side by side, and the format of their numbers."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -25,8 +25,8 @@ _COLOURS: Mapping[str, str] = {
     "normalise": GREY,
 }
 _OTHER = "#5F6B73"
-_TOLD = 0.045
-"""Bars of a smaller share carry no number."""
+_LABELLED = 0.045
+"""The smallest share whose bar carries a number."""
 KIND_NAMES: Mapping[str, str] = {
     BLUE: "convolution",
     SKY: "depthwise convolution",
@@ -38,21 +38,33 @@ KIND_NAMES: Mapping[str, str] = {
     GREY: "the picture",
     _OTHER: "other",
 }
-"""What each colour stands for."""
+"""The meaning of each colour."""
 
 
 def colour(kind: str) -> str:
-    """The colour of a kind of block."""
+    """The colour of a kind of block.
+
+    >>> colour("max pool") == colour("average pool")
+    True
+    """
     return _COLOURS.get(kind, _OTHER)
 
 
 def shape_text(shape: Shape) -> str:
-    """Channels, rows and columns of one picture, such as "64 x 112 x 112"."""
+    """Channels, rows and columns of one picture.
+
+    >>> shape_text((1, 64, 112, 112))
+    '64 × 112 × 112'
+    """
     return " × ".join(map(str, shape[1:]))
 
 
 def count_text(number: float) -> str:
-    """A large number as people say it: 15.47 G, 4.65 M, 928."""
+    """A large number in short: with G, M or k, and four significant digits.
+
+    >>> count_text(15_470_264_320), count_text(4_652_008), count_text(928)
+    ('15.47 G', '4.652 M', '928')
+    """
     for size, letter in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
         if number >= size:
             return f"{number / (1e3 if letter == ' k' else size):.4g}{letter}"
@@ -60,16 +72,20 @@ def count_text(number: float) -> str:
 
 
 def bytes_text(number: float) -> str:
-    """Bytes as people say them: 12.8 MB."""
+    """A number of bytes in MB or kB.
+
+    >>> bytes_text(12_800_000)
+    '12.8 MB'
+    """
     return f"{number / 1e6:.1f} MB" if number >= 1e5 else f"{number / 1e3:.1f} kB"
 
 
 def shares(blocks: Sequence[Block], *, picked: str, height: int = 440) -> go.Figure:
-    """Where the parameters are, and where the work is: two rows of bars over the same blocks.
+    """Parameters and multiply-adds of every block: two rows of bars over the same blocks.
 
     Args:
         blocks: from ``architecture.blocks``.
-        picked: name of the block that stands out.
+        picked: name of the highlighted block.
         height: of the figure, in CSS pixels.
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.12)
@@ -89,8 +105,8 @@ def shares(blocks: Sequence[Block], *, picked: str, height: int = 440) -> go.Fig
                 y=parts,
                 marker_color=[colour(block.kind) for block in blocks],
                 marker_line={"color": ACCENT, "width": [3 if name == picked else 0 for name in names]},
-                # Whole per cent fit over a bar, so that none is shrunk to its width; hovering tells more.
-                text=[f"{part * 100:.0f} %" if part >= _TOLD else "" for part in parts],
+                # Whole per cent fit above a bar, so that none is shrunk to its width; hovering shows more digits.
+                text=[f"{part * 100:.0f} %" if part >= _LABELLED else "" for part in parts],
                 textposition="outside",
                 textangle=0,
                 textfont={"size": FONT_SIZE - 1},
@@ -118,7 +134,7 @@ def shares(blocks: Sequence[Block], *, picked: str, height: int = 440) -> go.Fig
 
 
 def comparison(one: tuple[str, Totals], two: tuple[str, Totals], *, height: int = 420) -> go.Figure:
-    """Two networks by their numbers: in each row the longer bar fills the width.
+    """Two networks compared by their numbers: in each row the longer bar fills the width.
 
     Args:
         one: name and totals of a network.
@@ -162,11 +178,15 @@ def comparison(one: tuple[str, Totals], two: tuple[str, Totals], *, height: int 
 
 
 def times(number: float, reference: float) -> str:
-    """A ratio in words: "3.6 times the", "1.8 % of the", "as many as the"."""
+    """A ratio in words, to be followed by what is counted.
+
+    >>> times(36, 10)
+    '3.6 times the'
+    """
     ratio = number / reference
     return f"{ratio:.3g} times the" if ratio >= 0.95 else f"{percent(ratio)} of the"
 
 
 def milliseconds(timing: Timing) -> str:
-    """The median of a timing."""
+    """The median of a timing, in milliseconds."""
     return f"{timing.median * 1000:.0f} ms" if timing.median >= 0.01 else f"{timing.median * 1000:.1f} ms"

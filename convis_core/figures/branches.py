@@ -1,4 +1,4 @@
-"""What is inside a block, as a graph: its layers from left to right, with the ways around them."""
+"""The inside of a block as a graph: its layers from left to right, with the connections around them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from convis_core.figures.style import MUTED, faint, plain
 from convis_core.results.architecture import Block, LayerRow
 
 COLUMNS = 6
-"""More layers than this in a row are not drawn: the boxes could not be read."""
+"""More layers than this in a row are not drawn: the boxes would be too small to read."""
 _ENTRY = ""
 _FEWEST = 4
 _WIDE, _HIGH = 0.86, 0.66
@@ -18,7 +18,7 @@ _WIDE, _HIGH = 0.86, 0.66
 
 @dataclass(frozen=True, slots=True)
 class _Edge:
-    """A way from one node to another, along a lane."""
+    """A connection from one node to another, along a lane."""
 
     start: str
     end: str
@@ -26,13 +26,13 @@ class _Edge:
 
 
 def graph(parts: Sequence[Block], rows: Mapping[str, LayerRow], *, entry: str, lane_height: int = 84) -> go.Figure:
-    """The layers of a block and how they are joined.
+    """The layers of a block and how they are connected.
 
     Args:
         parts: from ``architecture.inside``, at least one; of a long row only the beginning is drawn, see ``shown``.
         rows: the network's rows by name.
-        entry: what is written where the block's input comes in.
-        lane_height: CSS pixels for each of the ways that run side by side.
+        entry: label of the block's input.
+        lane_height: CSS pixels for each of the parallel connections.
     """
     drawn = shown(parts)
     columns, lanes, edges = _plan(drawn)
@@ -64,10 +64,10 @@ def shown(parts: Sequence[Block]) -> tuple[Block, ...]:
 
 
 def _plan(parts: Sequence[Block]) -> tuple[dict[str, float], dict[str, float], list[_Edge]]:
-    """Column and lane of every node, and the ways between them.
+    """Column and lane of every node, and the connections between them.
 
-    A node stands one column behind the last of its inputs and takes over its lane, unless another node already did;
-    where ways meet, it stands in their middle. A way that would run through other nodes gets a lane of its own.
+    A node is one column after the last of its inputs and in the same lane, unless another node already is; where
+    connections join, it is midway between them. A connection that would cross other nodes has a lane of its own.
     """
     known = {part.name for part in parts}
     columns: dict[str, float] = {_ENTRY: 0.0}

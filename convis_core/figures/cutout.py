@@ -15,15 +15,15 @@ _LIGHT, _DARK = 235, 205
 _RIM, _RIM_COLOUR = 2, (20, 20, 20)
 
 
-def seeds(found: Segmentation, *, pixels: int) -> Image.Image:
-    """The picture with what GrabCut was told: orange is certainly the object, blue is certainly not.
+def seeds(cut: Segmentation, *, pixels: int) -> Image.Image:
+    """The picture with GrabCut's seeds: orange is certainly the object, blue is certainly background.
 
     Args:
-        found: the segmentation.
+        cut: the segmentation.
         pixels: longer side of the picture returned.
     """
-    small = _fitted(found.picture, pixels)
-    kinds = _like(Image.fromarray(found.seeds.numpy(), mode="L"), small)
+    small = _fitted(cut.picture, pixels)
+    kinds = _like(Image.fromarray(cut.seeds.numpy(), mode="L"), small)
     colours = np.asarray(small, dtype=np.float64)
     for kind, colour in ((FOREGROUND, OBJECT_COLOUR), (BACKGROUND, GROUND_COLOUR)):
         there = kinds == kind
@@ -31,42 +31,42 @@ def seeds(found: Segmentation, *, pixels: int) -> Image.Image:
     return Image.fromarray(colours.round().astype(np.uint8), mode="RGB")
 
 
-def mask(found: Segmentation, *, pixels: int) -> Image.Image:
+def mask(cut: Segmentation, *, pixels: int) -> Image.Image:
     """The mask: white is the object.
 
     Args:
-        found: the segmentation.
+        cut: the segmentation.
         pixels: longer side of the picture returned.
     """
-    return _fitted(Image.fromarray(found.alpha.numpy(), mode="L"), pixels).convert("RGB")
+    return _fitted(Image.fromarray(cut.alpha.numpy(), mode="L"), pixels).convert("RGB")
 
 
-def outlined(found: Segmentation, edge: Tensor, *, pixels: int) -> Image.Image:
+def outlined(cut: Segmentation, edge: Tensor, *, pixels: int) -> Image.Image:
     """The picture with the object's outline in orange, between two dark lines.
 
     Args:
-        found: the segmentation.
+        cut: the segmentation.
         edge: bool [H, W], of ``segmentation.outline``.
         pixels: longer side of the picture returned.
     """
-    small = _fitted(found.picture, pixels)
-    # Averaged and then cut low, so that a thin line of a large picture is not lost.
+    small = _fitted(cut.picture, pixels)
+    # Averaged and then thresholded low, so that a thin line of a large picture is not lost.
     line = np.asarray(_fitted(Image.fromarray(edge.numpy().astype(np.uint8) * 255, mode="L"), pixels)) > 60
     colours = np.asarray(small).copy()
-    # Orange alone is lost on fur and on wood.
+    # Orange alone is hard to see on fur and on wood.
     colours[_widened(line, _RIM)] = _RIM_COLOUR
     colours[line] = OBJECT_COLOUR
     return Image.fromarray(colours, mode="RGB")
 
 
-def on_squares(found: Segmentation, *, pixels: int) -> Image.Image:
-    """The cut-out on grey squares, which stand for nothing.
+def on_squares(cut: Segmentation, *, pixels: int) -> Image.Image:
+    """The cut-out on a grey checkerboard, the usual sign of transparency.
 
     Args:
-        found: the segmentation.
+        cut: the segmentation.
         pixels: longer side of the picture returned.
     """
-    cut_out = _fitted(found.foreground, pixels)
+    cut_out = _fitted(cut.foreground, pixels)
     rows, columns = np.indices((cut_out.height, cut_out.width)) // _SQUARE
     grey = np.where((rows + columns) % 2, _LIGHT, _DARK).astype(np.uint8)
     ground = Image.fromarray(grey, mode="L").convert("RGBA")
@@ -80,7 +80,7 @@ def _fitted(picture: Image.Image, pixels: int) -> Image.Image:
 
 
 def _widened(line: np.ndarray, pixels: int) -> np.ndarray:
-    """Also what lies so many pixels beside it."""
+    """The line widened by so many pixels on each side."""
     wide = Image.fromarray(line).convert("L").filter(ImageFilter.MaxFilter(2 * pixels + 1))
     return np.asarray(wide) > 0
 

@@ -1,4 +1,4 @@
-"""Feature maps, kernels and what becomes of a prediction without a channel, as pictures and figures."""
+"""Feature maps, kernels and the prediction without a channel, as pictures and figures."""
 
 from collections.abc import Collection, Sequence
 from typing import Literal
@@ -15,7 +15,7 @@ from convis_core.figures.scores import percent
 from convis_core.figures.style import ACCENT, CATEGORICAL, COLOURS, FONT_SIZE, MUTED, Scale, plain, signed_scale
 from convis_core.results import Ablation, ContactSheet, Filters, LayerSummary, SumOfProducts
 
-# A palette has 256 places: the colours of the scale, the line through what is dead, and nothing, for the gaps.
+# A palette has 256 entries: the colours of the scale, the line through switched-off channels, and clear gaps.
 _STEPS, _STRIKE, _GAP = 254, 254, 255
 _STRIKE_COLOUR = (150, 150, 150)
 _PRIMARIES = ("red", "green", "blue")
@@ -24,7 +24,7 @@ _PRIMARIES = ("red", "green", "blue")
 def sheet_image(
     sheet: ContactSheet, kind: Literal["activation", "signed"], *, struck: Collection[int] = ()
 ) -> Image.Image:
-    """A contact sheet in colour, one byte a pixel, clear in the gaps.
+    """A contact sheet in colour, one byte per pixel, clear in the gaps.
 
     Args:
         sheet: of maps or of slices of kernels.
@@ -70,7 +70,7 @@ def crop_image(pixels: Tensor, *, side: int) -> Image.Image:
 
     Args:
         pixels: [3, h, w] in [0, 1], not empty.
-        side: about how many pixels the longer side shall have.
+        side: approximate length of the longer side, in pixels.
     """
     values = (pixels.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
     picture = Image.fromarray(values, mode="RGB")
@@ -83,17 +83,17 @@ def before_and_after(ablation: Ablation, *, target: int, height: int = 440) -> g
 
     Args:
         ablation: both predictions.
-        target: index of the class that the page speaks of; its name is set in bold.
+        target: index of the page's target class; its name is set in bold.
         height: of the figure, in CSS pixels.
     """
-    found = {score.index: score.name for score in (*ablation.before.top, *ablation.after.top)}
-    names = [f"<b>{name}</b>" if index == target else name for index, name in found.items()]
+    classes = {score.index: score.name for score in (*ablation.before.top, *ablation.after.top)}
+    names = [f"<b>{name}</b>" if index == target else name for index, name in classes.items()]
     figure = go.Figure()
     for label, prediction, colour in (
         ("as it is", ablation.before, MUTED),
         ("with the change", ablation.after, ACCENT),
     ):
-        values = [float(prediction.probabilities[index]) for index in found]
+        values = [float(prediction.probabilities[index]) for index in classes]
         figure.add_bar(
             x=values,
             y=names,
@@ -103,10 +103,10 @@ def before_and_after(ablation: Ablation, *, target: int, height: int = 440) -> g
             text=[percent(value) for value in values],
             textposition="outside",
             textfont={"size": FONT_SIZE},
-            # Else the numbers shrink with the bars.
+            # Otherwise the numbers shrink with the bars.
             constraintext="none",
             cliponaxis=False,
-            customdata=[float(prediction.logits[index]) for index in found],
+            customdata=[float(prediction.logits[index]) for index in classes],
             hovertemplate="%{y}, " + label + ": %{text}<br>logit %{customdata:.2f}<extra></extra>",
         )
     plain(figure, height=height)
@@ -124,19 +124,19 @@ def before_and_after(ablation: Ablation, *, target: int, height: int = 440) -> g
     return figure
 
 
-def products(found: SumOfProducts, *, height: int = 560) -> go.Figure:
-    """One cell's sum written out: for each input channel what the kernel lies on, the weights, and their products.
+def products(cell: SumOfProducts, *, height: int = 560) -> go.Figure:
+    """One cell's sum of products: for each input channel the window, the weights, and their products.
 
     Args:
-        found: of a convolution that reads three channels or fewer.
+        cell: of a convolution that reads three channels or fewer.
         height: of the figure, in CSS pixels.
     """
-    rows = (("input", found.inputs), ("weight", found.weights), ("product", found.products))
-    columns = len(found.inputs)
+    rows = (("input", cell.inputs), ("weight", cell.weights), ("product", cell.products))
+    columns = len(cell.inputs)
     titles = [_PRIMARIES[index] if columns == 3 else f"channel {index}" for index in range(columns)]
     figure = make_subplots(3, columns, column_titles=titles, horizontal_spacing=0.02, vertical_spacing=0.05)
-    # Numbers can be read in up to 5 x 5 cells; in larger kernels they come on hover.
-    written = max(found.weights.shape[1:]) <= 5
+    # Numbers are legible in up to 5 x 5 cells; in larger kernels they appear on hover.
+    written = max(cell.weights.shape[1:]) <= 5
     for down, (label, values) in enumerate(rows, start=1):
         scale = signed_scale(values, label)
         for across in range(columns):

@@ -1,4 +1,4 @@
-"""A layer's formulas written out in LaTeX, with its own numbers in the places of the symbols."""
+"""A layer's formulas in LaTeX, with its own numbers in place of the symbols."""
 
 from collections.abc import Mapping
 
@@ -19,23 +19,27 @@ _TITLES: Mapping[str, str] = {
 
 
 def title(substitution: Substitution) -> str:
-    """What the formula gives, in words."""
+    """The name of the quantity that the formula gives."""
     return _TITLES[substitution.quantity]
 
 
 def symbols(substitution: Substitution) -> str:
-    r"""The formula in its symbols, such as ``\frac{W - F + 2P}{S} + 1``."""
+    r"""The formula in symbols, such as ``\frac{W - F + 2P}{S} + 1``."""
     return _write(substitution, {name: _symbol(name) for name, _ in substitution.numbers})
 
 
 def numbers(substitution: Substitution) -> str:
-    """The formula with the numbers put in, and what it comes to."""
+    """The formula with the numbers inserted, and its value."""
     written = {name: grouped(number) for name, number in substitution.numbers}
     return f"{_write(substitution, written)} = {grouped(substitution.value)}"
 
 
 def grouped(number: int) -> str:
-    """A whole number in LaTeX with its thousands set apart."""
+    r"""A whole number in LaTeX with thin spaces between thousands.
+
+    >>> grouped(1280)
+    '1{\\,}280'
+    """
     return f"{number:,}".replace(",", r"{\,}")
 
 

@@ -1,4 +1,4 @@
-"""Small maps whose numbers can be read: cells with their values, windows outlined, several grids on one board."""
+"""Small maps with legible numbers: cells with their values, windows outlined, several grids on one board."""
 
 import re
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ GREYS = tuple(f"rgb({level},{level},{level})" for level in range(30, 256, 25))
 WINDOW = CATEGORICAL[5]
 _GAP = 0.035
 _WIDTH = 900
-"""CSS pixels that a board is wide on a laptop; on a larger screen numbers only get more room."""
-ROOF, FOOT, SILL = 30, 30, 6
-"""CSS pixels for a grid's title, for the line below it, and in place of that line where there is none."""
+"""Width of a board on a laptop, in CSS pixels; on a larger screen numbers only have more space."""
+TITLE_SPACE, CAPTION_SPACE, BOTTOM_SPACE = 30, 30, 6
+"""CSS pixels for a grid's title, for the line below it, and in place of that line if there is none."""
 _SMALLEST, _LARGEST = 8.5, 20
-"""Type smaller than this is left away: hovering shows the number. Nor does it grow beyond what a projector asks for."""
+"""Bounds of the font size: smaller numbers are omitted, and hovering shows them; larger ones help nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +47,18 @@ class Grid:
     """A map on a board.
 
     Attributes:
-        title: what stands above it.
+        title: text above it.
         values: [H, W]; nan cells are left empty.
         colours: from low to high, as ``rgb()`` texts.
         low: value of the first colour.
         high: value of the last colour.
-        column: which column of the board it stands in.
-        band: where it stands between the top (0) and the bottom (1) of the board.
+        column: its column of the board.
+        band: its extent between the top (0) and the bottom (1) of the board.
         marks: rectangles on it.
         below: a line of text below it.
         origin: row and column number of its first cell; negative where padding surrounds a picture.
-        texts: what is written into the cells in place of their values.
-        stretched: whether the cells fill their place instead of being squares.
+        texts: labels of the cells in place of their values.
+        stretched: whether the cells fill the available space instead of being square.
     """
 
     title: str
@@ -88,12 +88,12 @@ def signed(title: str, values: Tensor, *, limit: float | None = None) -> Grid:
 
 
 def counted(title: str, values: Tensor, *, high: float | None = None) -> Grid:
-    """A map of what is never negative: viridis from 0."""
+    """A map of values that are never negative: viridis from 0."""
     return Grid(title, values, COLOURS["activation"], 0.0, high if high is not None else max(1e-6, _most(values)))
 
 
 def board(grids: Sequence[Grid], *, widths: Sequence[float], height: int = 420) -> go.Figure:
-    """Several grids, each in its place.
+    """Several grids arranged on one figure.
 
     Args:
         grids: each names its column, and its band from top to bottom.
@@ -107,8 +107,8 @@ def board(grids: Sequence[Grid], *, widths: Sequence[float], height: int = 420) 
         name = "" if index == 0 else str(index + 1)
         left, right = starts[grid.column], starts[grid.column] + widths[grid.column] / total - _GAP
         top, bottom = 1 - grid.band[0], 1 - grid.band[1]
-        # Room for the title above and the line below, in parts of the figure.
-        roof, floor = ROOF / height, (FOOT if grid.below else SILL) / height
+        # Space for the title above and the line below, as shares of the figure.
+        above, below = TITLE_SPACE / height, (CAPTION_SPACE if grid.below else BOTTOM_SPACE) / height
         figure.update_layout(
             {
                 f"xaxis{name}": {
@@ -118,7 +118,7 @@ def board(grids: Sequence[Grid], *, widths: Sequence[float], height: int = 420) 
                     **_FRAME,
                 },
                 f"yaxis{name}": {
-                    "domain": [bottom + floor, top - roof],
+                    "domain": [bottom + below, top - above],
                     "range": [grid.values.shape[0] - 0.5, -0.5],
                     "anchor": f"x{name}",
                     "scaleanchor": False if grid.stretched else f"x{name}",
@@ -127,7 +127,7 @@ def board(grids: Sequence[Grid], *, widths: Sequence[float], height: int = 420) 
             }
         )
         across = (right - left) * _WIDTH / grid.values.shape[1]
-        down = (top - roof - bottom - floor) * height / grid.values.shape[0]
+        down = (top - above - bottom - below) * height / grid.values.shape[0]
         if not grid.stretched:
             across = down = min(across, down)
         figure.add_trace(_cells(grid, name, across, down))
@@ -142,7 +142,11 @@ _FRAME = {"visible": False, "constrain": "domain", "fixedrange": True}
 
 
 def number(value: float) -> str:
-    """A value as short as it can be read: whole numbers whole, others with two decimals at most."""
+    """A value in short: whole numbers without decimals, others with two at most.
+
+    >>> number(3.0), number(0.5), number(-0.001), number(123.456)
+    ('3', '0.5', '0', '123')
+    """
     if abs(value - round(value)) < 5e-4:
         return f"{round(value)}"
     text = f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) < 100 else f"{value:.0f}"
@@ -150,7 +154,7 @@ def number(value: float) -> str:
 
 
 def _cells(grid: Grid, name: str, across: float, down: float) -> go.Heatmap:
-    """The cells, of so many CSS pixels each, with their numbers where these can be read."""
+    """The cells, of so many CSS pixels each, with their numbers if these are legible."""
     values = grid.values.double().numpy()
     texts = grid.texts or [["" if np.isnan(value) else number(value) for value in row] for row in values]
     longest = max((len(re.sub("<[^>]*>", "", text)) for row in texts for text in row), default=1)

@@ -1,4 +1,4 @@
-"""Figures of the laboratory: windows along a line, pooling, corners, growing fields, shared weights, ReLU."""
+"""Figures of the convolution page: windows along a line, pooling, corners, growing fields, shared weights, ReLU."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -59,20 +59,24 @@ def windows(size: OutputSize, *, height: int = 330) -> go.Figure:
 def coverages(bare: Tensor, padded: Tensor, padding: int, *, height: int = 330) -> go.Figure:
     """How many windows see each pixel, without padding and with it, on one scale."""
     high = max(1.0, float(bare.max()), float(padded.max()))
-    found = [
+    panels = [
         grids.counted("without padding", bare.float(), high=high),
         replace(grids.counted(f"with padding {padding}", padded.float(), high=high), column=1),
     ]
-    return grids.board(found, widths=[1, 1], height=height)
+    return grids.board(panels, widths=[1, 1], height=height)
 
 
 def countable(values: Tensor) -> bool:
-    """Whether a map [H, W] is so small that single cells are looked at, and framed."""
+    """Whether a map [H, W] is small enough to show and frame single cells.
+
+    >>> countable(torch.zeros(12, 12)), countable(torch.zeros(13, 12))
+    (True, False)
+    """
     return values.numel() <= 144
 
 
 def pooling(values: Tensor, largest: Pooled, average: Pooled, *, height: int = 400) -> go.Figure:
-    """A map, its largest numbers and its means; each winner framed where it stood.
+    """A map, its max pooling and its average pooling; each maximum is framed on the map.
 
     Args:
         values: [H, W].
@@ -85,22 +89,22 @@ def pooling(values: Tensor, largest: Pooled, average: Pooled, *, height: int = 4
         places = {(int(row), int(column)) for row, column in largest.winners[0].reshape(-1, 2)}
         marks = tuple(Mark(row, column, 1, 1) for row, column in sorted(places))
     high = float(values.max())
-    found = [
+    panels = [
         replace(grids.grey("before", values, high=high), marks=marks),
         replace(grids.grey(f"max, {largest.window} × {largest.window}", largest.values[0], high=high), column=1),
         replace(grids.grey(f"average, {average.window} × {average.window}", average.values[0], high=high), column=2),
     ]
-    return grids.board(found, widths=[1, 1, 1], height=height)
+    return grids.board(panels, widths=[1, 1, 1], height=height)
 
 
-def corners(picture: Tensor, found: CornerMaps, *, height: int = 300) -> go.Figure:
+def corners(picture: Tensor, edges: CornerMaps, *, height: int = 300) -> go.Figure:
     """The picture, its two edge maps, and the corners made of them, each [H, W]."""
-    strongest = max(1e-6, float(torch.maximum(found.vertical, found.horizontal).max()))
+    strongest = max(1e-6, float(torch.maximum(edges.vertical, edges.horizontal).max()))
     shown = [
         grids.grey("picture", picture),
-        replace(grids.counted("vertical edges", found.vertical, high=strongest), column=1),
-        replace(grids.counted("horizontal edges", found.horizontal, high=strongest), column=2),
-        replace(grids.counted(f"{found.corner} corners", found.corners), column=3),
+        replace(grids.counted("vertical edges", edges.vertical, high=strongest), column=1),
+        replace(grids.counted("horizontal edges", edges.horizontal, high=strongest), column=2),
+        replace(grids.counted(f"{edges.corner} corners", edges.corners), column=3),
     ]
     return grids.board(shown, widths=[1, 1, 1, 1], height=height)
 
@@ -115,7 +119,7 @@ def growth(view: Image.Image, grown: Sequence[Growth], names: Sequence[str], pla
         place: where the cell lies, from 0 (top left) to 1 (bottom right), along both sides.
     """
     side = grown[0].cells
-    # Between the two lies the room for the layers' names.
+    # The space between the two is for the layers' names.
     figure = make_subplots(rows=1, cols=2, column_widths=[0.54, 0.46], horizontal_spacing=0.2)
     figure.add_layout_image(
         source=data_uri(view), xref="x", yref="y", x=0, y=0, sizex=side, sizey=side, sizing="stretch", layer="below"
@@ -180,7 +184,7 @@ def line(shared: SharedWeight, *, height: int = 210) -> go.Figure:
         ("target t", shared.targets),
         ("error y − t", shared.errors),
     ]
-    found = [
+    panels = [
         replace(
             grids.signed(title, values.unsqueeze(0), limit=max(1e-6, limit)),
             band=(index // 2 / 2, (index // 2 + 1) / 2),
@@ -188,22 +192,22 @@ def line(shared: SharedWeight, *, height: int = 210) -> go.Figure:
         )
         for index, (title, values) in enumerate(rows)
     ]
-    return grids.board(found, widths=[1.2, 1], height=height)
+    return grids.board(panels, widths=[1.2, 1], height=height)
 
 
 def terms(shared: SharedWeight, *, height: int = 300) -> go.Figure:
-    """The gradient of each weight as the sum of what every place adds; the last two columns must agree."""
+    """The gradient of each weight as the sum of what every position contributes; the last two columns must agree."""
     limit = max(1e-6, float(shared.terms.abs().max()))
     table = torch.cat([shared.terms, shared.gradient.unsqueeze(1), shared.autograd.unsqueeze(1)], dim=1)
-    places = shared.terms.shape[1]
+    positions = shared.terms.shape[1]
     grid = grids.signed("", table, limit=max(limit, float(shared.gradient.abs().max())))
-    framed = replace(grid, marks=(Mark(0, places, len(shared.weights), 2),), texts=_products(shared), stretched=True)
+    framed = replace(grid, marks=(Mark(0, positions, len(shared.weights), 2),), texts=_products(shared), stretched=True)
     figure = grids.board([framed], widths=[1], height=height)
-    heads = [f"place {index}" for index in range(places)] + ["sum", "autograd"]
+    heads = [f"place {index}" for index in range(positions)] + ["sum", "autograd"]
     figure.update_xaxes(
         visible=True,
         showgrid=False,
-        tickvals=list(range(places + 2)),
+        tickvals=list(range(positions + 2)),
         ticktext=heads,
         side="top",
         tickfont={"size": FONT_SIZE},
@@ -236,13 +240,13 @@ def _products(shared: SharedWeight) -> tuple[tuple[str, ...], ...]:
 
 
 def rectified(view: Rectified, *, height: int = 380) -> go.Figure:
-    """A map before and after ReLU, and how often each value occurs; the strongest half per cent share one colour."""
+    """A map before and after ReLU, and a histogram of its values; the top 0.5 % share one colour."""
     limit = signed_scale(view.before, "", percentile=99.5).high
-    found = [
+    panels = [
         grids.signed("before", view.before, limit=limit),
         replace(grids.signed("after", view.after, limit=limit), column=1),
     ]
-    figure = grids.board(found, widths=[1, 1, 1.05], height=height)
+    figure = grids.board(panels, widths=[1, 1, 1.05], height=height)
     middles = ((view.edges[:-1] + view.edges[1:]) / 2).tolist()
     for name, counts, tone in (
         ("before", view.counts_before, CATEGORICAL[0]),
@@ -286,14 +290,14 @@ def rectified(view: Rectified, *, height: int = 380) -> go.Figure:
 
 
 def response(view: Image.Image, values: Tensor, unit: str, *, side: int) -> go.Figure:
-    """The picture and what a filter answers to all of it."""
+    """The picture and a filter's response at every position."""
     scale = signed_scale(values, unit, percentile=99.5)
     panels = [maps.Panel("the picture", view), maps.Panel("the filter's answer", None, values, 1.0)]
     return maps.row(panels, scale, side=side, height=420)
 
 
 def _bar(figure: go.Figure, start: float, length: float, level: float, tone: str) -> None:
-    """A box with a pale ground, so that the number in it can be read on a light page and on a dark one."""
+    """A box with a pale fill, so that the number in it is legible in the light and the dark theme."""
     figure.add_shape(
         type="rect",
         x0=start + 0.04,

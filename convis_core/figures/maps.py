@@ -15,7 +15,7 @@ class Panel:
     """One square of a row of maps.
 
     Attributes:
-        title: what stands above it.
+        title: text above it.
         picture: the photograph beneath, showing exactly the pixels that the values belong to; None for no photograph.
         values: [H, W] as they are; hovering shows them. None for the photograph alone.
         opacity: of the values over the photograph.
@@ -64,7 +64,7 @@ def row(panels: Sequence[Panel], scale: Scale | None, *, side: int, height: int 
             figure.add_trace(_heatmap(panel.values, scale, side, name, panel.opacity))
         else:
             # An axis without a trace is not drawn, and the photograph with it.
-            figure.add_trace(_nothing(name, side))
+            figure.add_trace(_invisible(name, side))
         if panel.title:
             figure.add_annotation(
                 text=panel.title,
@@ -105,5 +105,5 @@ def _heatmap(values: Tensor, scale: Scale, side: int, name: str, opacity: float)
     )
 
 
-def _nothing(name: str, side: int) -> go.Scatter:
+def _invisible(name: str, side: int) -> go.Scatter:
     return go.Scatter(x=[0, side], y=[0, side], opacity=0, hoverinfo="skip", xaxis=f"x{name}", yaxis=f"y{name}")

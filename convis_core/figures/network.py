@@ -1,4 +1,4 @@
-"""A network drawn to scale: each block the box of numbers that it hands on."""
+"""A network drawn to scale: each block is a box with the dimensions of its output."""
 
 from collections.abc import Sequence
 
@@ -11,34 +11,34 @@ from convis_core.results.architecture import Block
 
 _CANVAS = 1000.0
 _GAP = 13.0
-_LEAN = 0.32
-"""How far the width of a map leans to the upper right, in parts of its length."""
+_SHEAR = 0.32
+"""Slope of the oblique projection: how far a map's width is drawn to the upper right, as a share of its length."""
 _LABEL = 64.0
 _THIN, _FLAT = 3.0, 11.0
-"""What is thinner or flatter is drawn so, or nobody could see it."""
+"""Smallest thickness and height of a box as drawn, so that every block is visible."""
 
 
 def drawing(blocks: Sequence[Block], *, picked: str, height: int = 430) -> go.Figure:
-    """The network from left to right, each block the box of numbers that it hands on.
+    """The network from left to right, each block a box with the dimensions of its output.
 
     The right face of a box is its map, rows by columns; its length is the number of channels. Both are to scale,
-    except that nothing is drawn thinner than can be seen. A residual block carries the bow of what it adds, a
-    concatenation the seams between its branches.
+    except that very thin boxes are thickened. A residual block has an arc for its skip connection, a concatenation
+    has lines between its branches.
 
     Args:
         blocks: from ``architecture.blocks``.
-        picked: name of the block that stands out.
+        picked: name of the highlighted block.
         height: of the figure, in CSS pixels.
     """
     figure = go.Figure()
-    places = _places(blocks)
+    positions = _positions(blocks)
     low = max(_sides(block)[0] for block in blocks) / 2
-    high = max(_sides(block)[0] / 2 + _LEAN * _sides(block)[1] for block in blocks)
-    for block, (left, length) in zip(blocks, places, strict=True):
-        _draw_box(figure, block, left, length, stands_out=block.name == picked)
-    _draw_stages(figure, blocks, places, -low * 1.1)
-    _name_picked(figure, blocks, places, picked)
-    figure.add_trace(_handles(blocks, places))
+    high = max(_sides(block)[0] / 2 + _SHEAR * _sides(block)[1] for block in blocks)
+    for block, (left, length) in zip(blocks, positions, strict=True):
+        _draw_box(figure, block, left, length, highlighted=block.name == picked)
+    _draw_stages(figure, blocks, positions, -low * 1.1)
+    _name_picked(figure, blocks, positions, picked)
+    figure.add_trace(_handles(blocks, positions))
     plain(figure, height=height)
     shown = dict.fromkeys(colour(block.kind) for block in blocks)
     for tone in shown:
@@ -69,30 +69,30 @@ def _sides(block: Block) -> tuple[float, float]:
     return (max(_FLAT, shape[2]), max(_FLAT, shape[3])) if len(shape) == 4 else (_FLAT, _FLAT)
 
 
-def _places(blocks: Sequence[Block]) -> list[tuple[float, float]]:
+def _positions(blocks: Sequence[Block]) -> list[tuple[float, float]]:
     """Left end and length of each box: one scale for all channels, so that the last box ends at the canvas's end."""
     channels = [block.map_shape[1] for block in blocks]
-    # Wide maps lean far to the right: without room of their own they would hide one another.
-    gaps = [_GAP + 0.55 * _LEAN * _sides(block)[1] for block in blocks]
-    room = _CANVAS - sum(gaps)
-    scale = room / sum(channels)
+    # Wide maps extend far to the right: without additional gaps they would cover one another.
+    gaps = [_GAP + 0.55 * _SHEAR * _sides(block)[1] for block in blocks]
+    available = _CANVAS - sum(gaps)
+    scale = available / sum(channels)
     for _ in range(3):
-        # What is lengthened to be seen takes its room from the others.
+        # Thickened boxes take their length from the others.
         thin = [count for count in channels if count * scale < _THIN]
-        scale = (room - _THIN * len(thin)) / max(1, sum(channels) - sum(thin))
-    places, left = [], 0.0
+        scale = (available - _THIN * len(thin)) / max(1, sum(channels) - sum(thin))
+    positions, left = [], 0.0
     for count, gap in zip(channels, gaps, strict=True):
         length = max(_THIN, count * scale)
-        places.append((left, length))
+        positions.append((left, length))
         left += length + gap
-    return places
+    return positions
 
 
-def _draw_box(figure: go.Figure, block: Block, left: float, length: float, *, stands_out: bool) -> None:
+def _draw_box(figure: go.Figure, block: Block, left: float, length: float, *, highlighted: bool) -> None:
     high, wide = _sides(block)
     bottom, top, right = -high / 2, high / 2, left + length
-    over, up = _LEAN * wide, _LEAN * wide
-    line = {"color": ACCENT if stands_out else "rgba(60,60,60,0.55)", "width": 3 if stands_out else 1}
+    over, up = _SHEAR * wide, _SHEAR * wide
+    line = {"color": ACCENT if highlighted else "rgba(60,60,60,0.55)", "width": 3 if highlighted else 1}
     tone = colour(block.kind)
     faces = (
         ([left, right, right, left], [bottom, bottom, top, top], 0.0),
@@ -114,7 +114,7 @@ def _draw_box(figure: go.Figure, block: Block, left: float, length: float, *, st
         )
     _draw_seams(figure, block, left, length)
     if block.kind == "residual":
-        _draw_bow(figure, left, right, top + up)
+        _draw_arc(figure, left, right, top + up)
 
 
 def _draw_seams(figure: go.Figure, block: Block, left: float, length: float) -> None:
@@ -129,8 +129,8 @@ def _draw_seams(figure: go.Figure, block: Block, left: float, length: float) -> 
         )
 
 
-def _draw_bow(figure: go.Figure, left: float, right: float, top: float) -> None:
-    """From the block's input over it to its output: what a residual block adds."""
+def _draw_arc(figure: go.Figure, left: float, right: float, top: float) -> None:
+    """An arc from the block's input over it to its output: the skip connection of a residual block."""
     start, end, crown = left - _GAP * 0.5, right + _GAP * 0.5, top + 22
     middle = (start + end) / 2
     figure.add_shape(
@@ -142,9 +142,9 @@ def _draw_bow(figure: go.Figure, left: float, right: float, top: float) -> None:
 
 
 def _draw_stages(
-    figure: go.Figure, blocks: Sequence[Block], places: Sequence[tuple[float, float]], level: float
+    figure: go.Figure, blocks: Sequence[Block], positions: Sequence[tuple[float, float]], level: float
 ) -> None:
-    """Under each run of maps of one size: that size."""
+    """The size of the maps, under each run of blocks with maps of one size."""
     sizes = [
         f"{block.map_shape[2]} × {block.map_shape[3]}" if len(block.map_shape) == 4 else "1 × 1" for block in blocks
     ]
@@ -152,7 +152,7 @@ def _draw_stages(
     for index in range(1, len(blocks) + 1):
         if index < len(blocks) and sizes[index] == sizes[start]:
             continue
-        left, right = places[start][0], places[index - 1][0] + places[index - 1][1]
+        left, right = positions[start][0], positions[index - 1][0] + positions[index - 1][1]
         figure.add_shape(
             type="line", x0=left, x1=max(right, left + 4), y0=level, y1=level, line={"color": MUTED, "width": 2}
         )
@@ -171,16 +171,16 @@ def _draw_stages(
 
 
 def _name_picked(
-    figure: go.Figure, blocks: Sequence[Block], places: Sequence[tuple[float, float]], picked: str
+    figure: go.Figure, blocks: Sequence[Block], positions: Sequence[tuple[float, float]], picked: str
 ) -> None:
-    """The name of the block that stands out, over it."""
-    for block, (left, length) in zip(blocks, places, strict=True):
+    """The name of the highlighted block, above it."""
+    for block, (left, length) in zip(blocks, positions, strict=True):
         if block.name == picked:
             high, wide = _sides(block)
-            x = left + length / 2 + _LEAN * wide / 2
+            x = left + length / 2 + _SHEAR * wide / 2
             figure.add_annotation(
                 x=x,
-                y=high / 2 + _LEAN * wide + (22 if block.kind == "residual" else 0),
+                y=high / 2 + _SHEAR * wide + (22 if block.kind == "residual" else 0),
                 text=f"<b>{block.name}</b>",
                 showarrow=True,
                 arrowcolor=ACCENT,
@@ -192,8 +192,8 @@ def _name_picked(
             )
 
 
-def _handles(blocks: Sequence[Block], places: Sequence[tuple[float, float]]) -> go.Scatter:
-    """Points that nobody sees: hovering near one shows its block, picking it picks the block."""
+def _handles(blocks: Sequence[Block], positions: Sequence[tuple[float, float]]) -> go.Scatter:
+    """Invisible points: hovering near one shows its block, selecting it selects the block."""
     parameters, macs = max(1, sum(b.parameters for b in blocks)), max(1, sum(b.macs for b in blocks))
     texts = [
         f"<b>{block.name}</b><br>{block.kind}, {shape_text(block.input_shape)} → {shape_text(block.output_shape)}<br>"
@@ -203,7 +203,7 @@ def _handles(blocks: Sequence[Block], places: Sequence[tuple[float, float]]) -> 
         for block in blocks
     ]
     return go.Scatter(
-        x=[left + length / 2 for left, length in places],
+        x=[left + length / 2 for left, length in positions],
         y=[0.0 for _ in blocks],
         mode="markers",
         marker={"size": 26, "color": "rgba(0,0,0,0)"},

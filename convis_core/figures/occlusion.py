@@ -1,4 +1,4 @@
-"""Occlusion maps as pictures and figures: what is lost over the photograph, what is left, what it becomes."""
+"""Occlusion maps as pictures and figures: the drop over the photograph, the probability, the top class."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,8 +14,8 @@ from convis_core.results import Prediction
 
 DROP = "drop of logit"
 
-_KEPT, _OTHER = "#DDE3E7", "#6B757C"
-"""Of the class that stays what it is, and of all classes beyond the palette: neither competes with the colours."""
+_UNCHANGED, _OTHER = "#DDE3E7", "#6B757C"
+"""Colours of the unchanged class, and of all classes beyond the palette: neither competes with the others."""
 _PALETTE = tuple(colour for colour in CATEGORICAL if colour != "#999999")
 _BARS, _PICTURES = 0.56, 0.62
 """Where the bars end and the pictures begin, as shares of the figure's height."""
@@ -41,7 +41,11 @@ def probability_scale(probability: Tensor, name: str) -> Scale:
 
 
 def ends(scale: Scale) -> tuple[str, str]:
-    """What the two ends of a scale stand for: logits with two decimals, probabilities told apart however small."""
+    """Labels for the two ends of a scale: logits with two decimals, probabilities with as many as make them differ.
+
+    >>> ends(Scale("signed", -1.5, 1.5, DROP))
+    ('-1.50', '1.50')
+    """
     if scale.kind != "probability":
         return f"{scale.low:.2f}", f"{scale.high:.2f}"
     low, high = percent(scale.low), percent(scale.high)
@@ -49,11 +53,11 @@ def ends(scale: Scale) -> tuple[str, str]:
 
 
 def drop_picture(photograph: Image.Image, heatmap: Tensor, scale: Scale, *, opacity: float) -> Image.Image:
-    """The map over the photograph; where there is no value the photograph alone.
+    """The map over the photograph, which alone is shown where there is no value.
 
     Args:
         photograph: the network's view of the picture; its size is that of the result.
-        heatmap: [S, S]; nan where no window has been yet.
+        heatmap: [S, S]; nan where no window has been computed yet.
         scale: from ``drop_scale``.
         opacity: of the map, 0 to 1.
     """
@@ -66,15 +70,18 @@ def drop_picture(photograph: Image.Image, heatmap: Tensor, scale: Scale, *, opac
 
 
 def class_colours(indices: Sequence[int], unhidden: int) -> dict[int, str]:
-    """A colour for each class: pale for the one that the network puts first when nothing is hidden.
+    """A colour for each class: pale for the top prediction of the unoccluded picture.
 
     Args:
         indices: classes, the most frequent first; those beyond the palette share one dark grey.
-        unhidden: the class that the whole picture gives.
+        unhidden: top class of the unoccluded picture.
+
+    >>> class_colours([282, 285], 282)[282]
+    '#DDE3E7'
     """
     others = [index for index in indices if index != unhidden]
-    found = dict.fromkeys(others, _OTHER) | dict(zip(others, _PALETTE, strict=False))
-    return {unhidden: _KEPT, **found}
+    colours = dict.fromkeys(others, _OTHER) | dict(zip(others, _PALETTE, strict=False))
+    return {unhidden: _UNCHANGED, **colours}
 
 
 def class_picture(
@@ -85,12 +92,12 @@ def class_picture(
     Args:
         classes: int [R, C], indices of classes.
         colours: from ``class_colours``; holds every class of the map.
-        photograph: from ``under_grid``: what lies under each cell.
+        photograph: from ``under_grid``: the part under each cell.
         opacity: of the colours, 0 to 1.
     """
-    names, places = np.unique(classes.numpy(), return_inverse=True)
+    names, indices = np.unique(classes.numpy(), return_inverse=True)
     table = np.array([ImageColor.getrgb(colours[int(name)]) for name in names], dtype=np.uint8)
-    cells = Image.fromarray(table[places.reshape(classes.shape)], mode="RGB")
+    cells = Image.fromarray(table[indices.reshape(classes.shape)], mode="RGB")
     grey = ImageOps.grayscale(photograph).convert("RGB")
     return Image.blend(grey, cells.resize(grey.size, Image.Resampling.NEAREST), opacity)
 
@@ -98,10 +105,10 @@ def class_picture(
 def under_grid(
     photograph: Image.Image, rows: Sequence[tuple[float, float]], columns: Sequence[tuple[float, float]], *, cell: int
 ) -> Image.Image:
-    """The photograph as it lies under a grid of window positions, cells of one size.
+    """The photograph rearranged under a grid of window positions, with cells of equal size.
 
-    Windows stand half a window away from the border, and the last may stand closer to its neighbour than the others:
-    each cell shows the pixels that are nearest to its own window's centre.
+    Window centres are half a window away from the border, and the last may be closer to its neighbour than the others:
+    each cell shows the pixels nearest to its own window's centre.
 
     Args:
         photograph: the network's view, square.
@@ -111,18 +118,20 @@ def under_grid(
     """
     pixels = np.asarray(photograph.convert("RGB"))
     height, width = pixels.shape[:2]
-    return Image.fromarray(pixels[_places(rows, cell, height)][:, _places(columns, cell, width)], mode="RGB")
+    return Image.fromarray(
+        pixels[_pixel_indices(rows, cell, height)][:, _pixel_indices(columns, cell, width)], mode="RGB"
+    )
 
 
 def fills(
     pictures: Mapping[str, Image.Image], predictions: Mapping[str, Prediction], *, target: int, chosen: str
 ) -> go.Figure:
-    """The probability of the class under each way to fill one window, below the pictures that the network got.
+    """The probability of the class for each way to fill one window, below the network's input.
 
     Args:
         pictures: label of the fill -> picture with the window filled; first the picture with nothing hidden, whose
             probability is a dotted line for the others.
-        predictions: the same labels -> what the network says of it.
+        predictions: the same labels -> the network's prediction.
         target: index of the class.
         chosen: the label that the rest of the page uses.
     """
@@ -174,8 +183,8 @@ def fills(
     return figure
 
 
-def _places(spans: Sequence[tuple[float, float]], cell: int, length: int) -> np.ndarray:
-    """Which pixel of the photograph stands at each pixel of the grid, along one axis."""
+def _pixel_indices(spans: Sequence[tuple[float, float]], cell: int, length: int) -> np.ndarray:
+    """The index of the photograph's pixel for each pixel of the grid, along one axis."""
     within = (np.arange(cell) + 0.5) / cell
     shares = np.concatenate([low + (high - low) * within for low, high in spans])
     return (shares * length).astype(int).clip(0, length - 1)

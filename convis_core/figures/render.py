@@ -39,7 +39,7 @@ def overlay(picture: Image.Image, values: Tensor, scale: Scale, *, opacity: floa
     """A map in colour over the photograph whose pixels it belongs to.
 
     Args:
-        picture: what lies beneath; its size is that of the result.
+        picture: the photograph; its size is that of the result.
         values: [H, W], covering the whole picture.
         scale: how values become colours.
         opacity: of the map, 0 to 1.
@@ -51,7 +51,11 @@ def overlay(picture: Image.Image, values: Tensor, scale: Scale, *, opacity: floa
 
 @cache
 def colour_table(colours: tuple[str, ...]) -> np.ndarray:
-    """A scale's colours in 256 steps: float64 [256, 3], 0 to 255."""
+    """A scale's colours in 256 steps: float64 [256, 3], 0 to 255.
+
+    >>> colour_table(("rgb(0,0,0)", "rgb(255,255,255)"))[[0, 255]].tolist()
+    [[0.0, 0.0, 0.0], [255.0, 255.0, 255.0]]
+    """
     positions = [index / (_COLOURS - 1) for index in range(_COLOURS)]
     sampled = sample_colorscale(list(colours), positions)
     return np.array([[float(part) for part in re.findall(r"[\d.]+", colour)[:3]] for colour in sampled])

@@ -1,4 +1,4 @@
-"""Charts of the saliency page: how an estimate settles, a walk through noise, curves, and falling likeness."""
+"""Charts of the saliency page: convergence, gradients along a noise direction, deletion curves, similarity."""
 
 import math
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from convis_core.figures.style import ACCENT, CATEGORICAL, FONT_SIZE, MUTED, Sca
 from convis_core.results import DeletionInsertion, NoiseWalk, Running, WeightRandomisation
 
 RELATIVE = "share of the map's own 99th percentile"
-HARDLY = 0.99
-"""From this correlation on, two frames can hardly be told apart."""
+INDISTINGUISHABLE = 0.99
+"""From this correlation on, two frames can hardly be distinguished."""
 _COLOURS_OF_LIGHT = (("red", CATEGORICAL[5]), ("green", CATEGORICAL[2]), ("blue", CATEGORICAL[0]))
 _LEGEND = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "font": {"size": FONT_SIZE}}
-# At the right there is room for half of the last number.
+# The right margin holds half of the last number.
 _MARGIN = {"t": 30, "l": 4, "r": 18}
 _AXIS = {"tickfont": {"size": FONT_SIZE - 1}, "title_font": {"size": FONT_SIZE}}
 
@@ -37,21 +37,21 @@ def map_scale(values: Tensor, unit: str, *, signed: bool, with_sign: bool, perce
 
 
 RELATIVE_SCALE = Scale("magnitude", 0.0, 1.0, RELATIVE)
-"""Of maps that are drawn side by side, each as a share of its own 99th percentile."""
+"""The scale of maps that are drawn side by side, each relative to its own 99th percentile."""
 
 
 def over(picture: Image.Image, values: Tensor, scale: Scale, *, opacity: float, side: int) -> go.Figure:
-    """One map over the photograph, as large as the page lets it be; the colours are explained beneath it.
+    """One map over the photograph, as large as the page allows; the colours are explained below it.
 
     Args:
-        picture: what the network sees, for people to look at.
+        picture: the part that the network sees, at display resolution.
         values: [H, W].
         scale: how values become colours.
         opacity: of the map, 0 to 1.
         side: pixels of the network's view along one edge.
     """
     figure = maps.row([maps.Panel("", picture, values, opacity)], scale, side=side)
-    # No height: the map shall grow with the screen. A bar beside it would take a quarter of its width.
+    # No height: the map is to grow with the screen. A colour bar beside it would take a quarter of its width.
     figure.update_layout(height=None, coloraxis_showscale=False, margin_t=0)
     figure.update_xaxes(constraintoward="left")
     figure.update_yaxes(constraintoward="top")
@@ -59,7 +59,7 @@ def over(picture: Image.Image, values: Tensor, scale: Scale, *, opacity: float, 
 
 
 def settling(estimate: Running, *, unit: str, height: int = 180) -> go.Figure:
-    """How alike each frame of an estimate was to the one before.
+    """The correlation of each frame of an estimate with the one before.
 
     Args:
         estimate: with its history.
@@ -76,7 +76,7 @@ def settling(estimate: Running, *, unit: str, height: int = 180) -> go.Figure:
             hovertemplate=f"%{{x}} {unit}: %{{y:.4f}}<extra></extra>",
         )
     )
-    figure.add_hline(y=HARDLY, line={"color": MUTED, "width": 1, "dash": "dot"})
+    figure.add_hline(y=INDISTINGUISHABLE, line={"color": MUTED, "width": 1, "dash": "dot"})
     plain(figure, height=height)
     known = [value for value in estimate.agreement if math.isfinite(value)]
     lowest = min([0.7, *known])
@@ -88,17 +88,17 @@ def settling(estimate: Running, *, unit: str, height: int = 180) -> go.Figure:
     return figure
 
 
-def walk(found: NoiseWalk) -> go.Figure:
-    """The derivative at one pixel in red, green and blue, against the way from the picture to its noisy copy.
+def walk(derivatives: NoiseWalk) -> go.Figure:
+    """The derivative at one pixel in red, green and blue, on the line from the picture to its noisy copy.
 
-    It has no height of its own: it shall grow with the screen.
+    It has no fixed height, so that it grows with the screen.
     """
     figure = go.Figure()
     for channel, (name, colour) in enumerate(_COLOURS_OF_LIGHT):
         figure.add_trace(
             go.Scatter(
-                x=found.positions.tolist(),
-                y=found.derivatives[:, channel].tolist(),
+                x=derivatives.positions.tolist(),
+                y=derivatives.derivatives[:, channel].tolist(),
                 name=name,
                 mode="lines",
                 line={"color": colour, "width": 2.5},
@@ -117,19 +117,19 @@ def walk(found: NoiseWalk) -> go.Figure:
     return figure
 
 
-def curves(found: DeletionInsertion, *, inserting: bool) -> go.Figure:
+def curves(metrics: DeletionInsertion, *, inserting: bool) -> go.Figure:
     """P(class) against the share of the pixels deleted or inserted: the attribution's order and random ones.
 
     Args:
-        found: the curves; what is pending is left out.
-        inserting: the insertion rather than the deletion.
+        metrics: the curves; pending values are left out.
+        inserting: whether to draw insertion rather than deletion.
 
     Returns:
-        A figure without a height of its own: it shall grow with the screen. Both have the same axes.
+        A figure without a fixed height, so that it grows with the screen. Both have the same axes.
     """
-    own = found.insertion if inserting else found.deletion
-    random = found.random_insertion if inserting else found.random_deletion
-    shares = [100 * share for share in found.fractions.tolist()]
+    own = metrics.insertion if inserting else metrics.deletion
+    random = metrics.random_insertion if inserting else metrics.random_deletion
+    shares = [100 * share for share in metrics.fractions.tolist()]
     figure = go.Figure()
     for order, values in enumerate(random.tolist()):
         figure.add_trace(
@@ -148,7 +148,7 @@ def curves(found: DeletionInsertion, *, inserting: bool) -> go.Figure:
         go.Scatter(
             x=shares,
             y=own.tolist(),
-            name=found.method,
+            name=metrics.method,
             mode="lines",
             line={"color": CATEGORICAL[5] if not inserting else ACCENT, "width": 4},
             hovertemplate="%{x:.0f} % of the pixels: %{y:.1%}<extra></extra>",
@@ -160,7 +160,7 @@ def curves(found: DeletionInsertion, *, inserting: bool) -> go.Figure:
     figure.update_xaxes(range=[0, 100], dtick=25, title_text=f"% of the pixels {doing}, most important first")
     figure.update_xaxes(fixedrange=True)
     figure.update_yaxes(
-        range=[0, 1.05 * _highest(found)],
+        range=[0, 1.05 * _highest(metrics)],
         tickformat=".0%",
         title_text="P(class)",
         fixedrange=True,
@@ -171,12 +171,12 @@ def curves(found: DeletionInsertion, *, inserting: bool) -> go.Figure:
     return figure
 
 
-def likeness(found: WeightRandomisation, *, height: int = 380) -> go.Figure:
-    """How alike the map of the trained network and that of a network with more and more random weights are."""
-    names = ["trained", *found.layers]
+def similarity(test: WeightRandomisation, *, height: int = 380) -> go.Figure:
+    """The similarity of the trained network's map to those of networks with more and more random weights."""
+    names = ["trained", *test.layers]
     series = (
-        ("rank correlation", found.rank_correlation, CATEGORICAL[0]),
-        ("structural similarity", found.structural_similarity, CATEGORICAL[1]),
+        ("rank correlation", test.rank_correlation, CATEGORICAL[0]),
+        ("structural similarity", test.structural_similarity, CATEGORICAL[1]),
     )
     figure = go.Figure()
     for name, values, colour in series:
@@ -195,7 +195,7 @@ def likeness(found: WeightRandomisation, *, height: int = 380) -> go.Figure:
     plain(figure, height=height)
     figure.update_layout(showlegend=True, legend=_LEGEND, margin=_MARGIN)
     figure.update_xaxes(
-        range=[-0.4, found.total + 0.4],
+        range=[-0.4, test.total + 0.4],
         title_text="weights random from the output down to this layer",
         fixedrange=True,
         tickangle=-40,
@@ -206,17 +206,21 @@ def likeness(found: WeightRandomisation, *, height: int = 380) -> go.Figure:
     return figure
 
 
-def _highest(found: DeletionInsertion) -> float:
+def _highest(metrics: DeletionInsertion) -> float:
     """The highest probability that is known, of all curves."""
-    every = (found.deletion, found.insertion, found.random_deletion, found.random_insertion)
+    every = (metrics.deletion, metrics.insertion, metrics.random_deletion, metrics.random_insertion)
     return max((value for curve in every for value in curve.flatten().tolist() if math.isfinite(value)), default=1.0)
 
 
 def agreement_words(value: float, unit: str) -> str:
-    """What a correlation with the frame before means for whoever wonders whether to go on."""
+    """What the correlation with the previous frame says about whether to continue.
+
+    >>> agreement_words(0.97, "samples")
+    'still changes a little'
+    """
     if math.isnan(value):
         return "the first estimate"
-    if value >= HARDLY:
+    if value >= INDISTINGUISHABLE:
         return f"hardly changes any more; more {unit} would add little"
     if value >= 0.95:
         return "still changes a little"
@@ -224,5 +228,9 @@ def agreement_words(value: float, unit: str) -> str:
 
 
 def table_of(rows: Sequence[Sequence[float]]) -> list[list[str]]:
-    """Numbers with two decimals, and a dash for what is not known."""
+    """Numbers with two decimals, and a dash for nan.
+
+    >>> table_of([[1.0, math.nan]])
+    [['1.00', '–']]
+    """
     return [["–" if math.isnan(value) else f"{value:.2f}" for value in row] for row in rows]

@@ -9,11 +9,11 @@ from convis_core.results import Score
 
 
 def bars(scores: Sequence[Score], *, target: int, synsets: Sequence[str] = (), height: int = 240) -> go.Figure:
-    """Probabilities of the best classes, best on top, the target in the accent colour.
+    """Probabilities of the top classes, highest first, the target in the accent colour.
 
     Args:
-        scores: best first.
-        target: index of the class that the page speaks of.
+        scores: highest first.
+        target: index of the page's target class.
         synsets: WordNet id of every class by index, shown on hover.
         height: of the figure, in CSS pixels.
     """
@@ -40,7 +40,11 @@ def bars(scores: Sequence[Score], *, target: int, synsets: Sequence[str] = (), h
 
 
 def percent(probability: float) -> str:
-    """A probability as people read it: one decimal, and never a false 0 or 100."""
+    """A probability in per cent with one decimal, never rounded to 0 or 100 unless it is exactly that.
+
+    >>> percent(0.3791), percent(0.0001), percent(1.0)
+    ('37.9 %', '< 0.1 %', '100.0 %')
+    """
     if 0 < probability < 0.0005:
         return "< 0.1 %"
     if 0.9995 < probability < 1:

@@ -1,4 +1,4 @@
-"""A filter at work: the window on the picture, the products, the sum, and the output as far as it has come."""
+"""One step of a convolution: the window on the picture, the products, the sum, and the output so far."""
 
 from dataclasses import replace
 from itertools import accumulate
@@ -14,9 +14,9 @@ from convis_core.results.convolution import Slide, Step
 
 _FEW = 9
 _COUNTABLE = 10
-"""A picture of more rows is a photograph: nobody counts on its cells."""
+"""A picture of more rows counts as a photograph, whose cells are not counted one by one."""
 _STRETCHABLE = 5
-"""Filters of more columns than this keep square cells: there would be no room for their numbers anyway."""
+"""Filters of more columns than this have square cells: there would be no space for their numbers anyway."""
 _COLOURS = ("red", "green", "blue")
 
 
@@ -24,9 +24,9 @@ def workbench(slide: Slide, step: Step, output: Tensor, *, height: int = 400) ->
     """Picture, filter, products and output: side by side for one channel, a column for each of several.
 
     Args:
-        slide: what slides over what.
-        step: the window that is looked at.
-        output: [K, H', W'], all results; those that come after the step are left empty.
+        slide: the picture and the filters.
+        step: the window that is shown.
+        output: [K, H', W'], all results; those after the step are left empty.
         height: of the figure, in CSS pixels.
     """
     channels = len(slide.picture)
@@ -36,25 +36,25 @@ def workbench(slide: Slide, step: Step, output: Tensor, *, height: int = 400) ->
         return grids.board([*parts, *outputs], widths=[3.0, 1.7, 1.7, 2.6], height=height)
     names = _COLOURS if channels == 3 else tuple(f"channel {index}" for index in range(channels))
     bands = _bands(slide, height)
-    # Fractions need wide cells to be read; whole numbers keep square ones.
+    # Fractions need wide cells to be legible; whole numbers have square ones.
     wide = slide.picture.shape[1] > _COUNTABLE and slide.filters.shape[3] <= _STRETCHABLE
-    found: list[Grid] = []
+    panels: list[Grid] = []
     for channel, name in enumerate(names):
         picture, taps, products = _parts(slide, step, channel, name)
-        found += [
+        panels += [
             replace(picture, column=channel, band=bands[0]),
             replace(taps, column=channel, band=bands[1], stretched=wide),
             replace(products, column=channel, band=bands[2], stretched=wide),
         ]
     count = len(outputs)
-    found += [
+    panels += [
         replace(grid, column=channels, band=(index / count, (index + 1) / count)) for index, grid in enumerate(outputs)
     ]
-    return grids.board(found, widths=[*[1.0] * channels, 1.15], height=height)
+    return grids.board(panels, widths=[*[1.0] * channels, 1.15], height=height)
 
 
 def _parts(slide: Slide, step: Step, channel: int, name: str) -> tuple[Grid, Grid, Grid]:
-    """A channel of the picture, the filter that lies on it, and their products."""
+    """A channel of the picture, the filter at the window, and their products."""
     high, wide = step.window.shape[1:]
     padded = functional.pad(slide.picture, [slide.padding] * 4)[channel]
     window = Mark(step.top + slide.padding, step.left + slide.padding, high, wide)
@@ -73,25 +73,29 @@ def _parts(slide: Slide, step: Step, channel: int, name: str) -> tuple[Grid, Gri
 
 
 def _bands(slide: Slide, height: int) -> tuple[tuple[float, float], ...]:
-    """From top to bottom: the picture, the filter, the products; cells of one size where all can be counted."""
+    """From top to bottom: the picture, the filter, the products; cells of one size if all can be counted."""
     taps = slide.filters.shape[2]
     rows = slide.picture.shape[1] + 2 * slide.padding
     shares = (rows if rows <= _COUNTABLE else 1.4 * taps, taps, taps)
-    extras = (grids.ROOF + grids.SILL, grids.ROOF + grids.SILL, grids.ROOF + grids.FOOT)
+    extras = (
+        grids.TITLE_SPACE + grids.BOTTOM_SPACE,
+        grids.TITLE_SPACE + grids.BOTTOM_SPACE,
+        grids.TITLE_SPACE + grids.CAPTION_SPACE,
+    )
     cell = (height - sum(extras)) / sum(shares)
     ends = list(accumulate((share * cell + extra) / height for share, extra in zip(shares, extras, strict=True)))
     return tuple(zip([0.0, *ends[:-1]], ends, strict=True))
 
 
 def so_far(step: Step, output: Tensor) -> Tensor:
-    """The output with nan in the places that no window has reached yet."""
+    """The output with nan at the positions that no window has reached yet."""
     flat = output.flatten().clone()
     flat[step.index + 1 :] = torch.nan
     return flat.reshape(output.shape)
 
 
 def sum_in_words(step: Step) -> str:
-    """The sum written out: of a few products each, of many channel by channel, "30 + 0 − 4 + 1 (bias) = 27"."""
+    """The sum written out, such as "30 + 0 − 4 + 1 (bias) = 27"; of many products, by channel."""
     few = step.products.numel() <= _FEW
     terms = [grids.number(float(value)) for value in (step.products.flatten() if few else step.channel_sums)]
     if step.bias:
@@ -103,13 +107,13 @@ def _outputs(slide: Slide, step: Step, output: Tensor) -> list[Grid]:
     shown = so_far(step, output)
     limit = max(1e-6, float(output.abs().max()))
     filters = len(slide.filters)
-    found = []
+    panels = []
     for index in range(filters):
         title = "output" if filters == 1 else f"output of filter {index + 1}"
         marks = (Mark(step.row, step.column, 1, 1),) if index == step.filter else ()
         grid = grids.signed(title, shown[index], limit=limit)
-        found.append(replace(grid, column=3, marks=marks))
-    return found
+        panels.append(replace(grid, column=3, marks=marks))
+    return panels
 
 
 def _filter_name(slide: Slide, step: Step) -> str:

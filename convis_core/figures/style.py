@@ -1,4 +1,4 @@
-"""What all figures share: colours that mean the same everywhere, sizes that can be read from the last row."""
+"""The style of all figures: colours with one meaning everywhere, sizes that are legible from the last row."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ FONT_SIZE = 15
 OVERLAY_OPACITY = 0.6
 CLEAR = "rgba(0,0,0,0)"
 
-# Okabe and Ito's colours, told apart by colour-blind readers too.
+# Okabe and Ito's colours, which colour-blind readers can distinguish too.
 CATEGORICAL = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 ACCENT = "#1F8FB4"
 MUTED = "#8A99A3"
@@ -46,7 +46,7 @@ class Scale:
         kind: "probability" and "activation" are viridis, "magnitude" inferno, "signed" red-blue about zero.
         low: value of the lowest colour.
         high: value of the highest colour.
-        unit: what stands beside the colour bar.
+        unit: label of the colour bar.
     """
 
     kind: Literal["probability", "activation", "magnitude", "signed"]
@@ -67,12 +67,12 @@ def signed_scale(values: Tensor, unit: str, *, percentile: float = 100.0) -> Sca
 
 
 def magnitude_scale(values: Tensor, unit: str, *, percentile: float = 99.0) -> Scale:
-    """From zero to a high percentile: one hot pixel must not leave the rest black. For display only."""
+    """A scale from zero to a high percentile, for display only: one extreme pixel must not leave the rest black."""
     return Scale("magnitude", 0.0, _limit(values, percentile), unit)
 
 
 def colorbar(scale: Scale) -> dict[str, object]:
-    """A slim colour bar that carries its unit."""
+    """A narrow colour bar labelled with its unit."""
     return {
         "title": {"text": scale.unit, "side": "right", "font": {"size": FONT_SIZE}},
         "thickness": 14,
@@ -83,7 +83,7 @@ def colorbar(scale: Scale) -> dict[str, object]:
 
 
 def data_uri(picture: Image.Image, *, lossless: bool = False) -> str:
-    """A picture as a data address: JPEG for photographs, PNG where every pixel counts."""
+    """A picture as a data URI: JPEG for photographs, PNG where every pixel matters."""
     file = io.BytesIO()
     if lossless:
         picture.save(file, format="PNG")
@@ -94,13 +94,17 @@ def data_uri(picture: Image.Image, *, lossless: bool = False) -> str:
 
 
 def faint(tone: str, opacity: float) -> str:
-    """A colour such as "#0072B2" made see-through: a ground on which ink is read in either theme."""
+    """A colour made translucent: a background on which text is legible in either theme.
+
+    >>> faint("#0072B2", 0.3)
+    'rgba(0,114,178,0.3)'
+    """
     parts = ",".join(str(int(tone[start : start + 2], 16)) for start in (1, 3, 5))
     return f"rgba({parts},{opacity})"
 
 
 def plain(figure: go.Figure, *, height: int) -> go.Figure:
-    """Clear background, no margins to speak of, readable type."""
+    """Apply the common layout: clear background, minimal margins, legible type."""
     figure.update_layout(
         height=height,
         margin={"l": 0, "r": 0, "t": 8, "b": 0},

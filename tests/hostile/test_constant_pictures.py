@@ -164,7 +164,7 @@ def test_weight_randomisation():
     assert float(found.magnitudes[0].max()) == 0
     for similarities in (found.rank_correlation, found.structural_similarity):
         assert similarities[0] == 1 and all(map(math.isnan, similarities[1:]))
-    figures.likeness(found)
+    figures.similarity(found)
 
 
 def test_noise_and_dreams(lite: LoadedModel, x: torch.Tensor):

@@ -93,7 +93,7 @@ def test_curves_show_the_own_order_and_every_random_one():
 
 def test_likeness_begins_with_the_trained_network_and_keeps_room_for_all_layers():
     found = WeightRandomisation(("fc", "conv2"), (torch.ones(2, 2),) * 3, (1, 0.4, 0.1), (1, 0.3, 0.2), 0, "x", 2, 7)
-    figure = figures.likeness(found)
+    figure = figures.similarity(found)
     assert list(figure.data[0].x) == ["trained", "fc", "conv2"]
     assert figure.layout.xaxis.range[1] > 7
 

@@ -52,7 +52,7 @@ def show(frame: ClassModelFrame, job: Job[ClassModelFrame], name: str) -> None:
         )
     with beside:
         layout.figure(
-            pictures.climb([pictures.Run(name, frame.film)], total=frame.total, at=moment.step),
+            pictures.ascent([pictures.Run(name, frame.film)], total=frame.total, at=moment.step),
             key="class_models_climb",
             caption=f"Logit and probability of {name} on the picture itself, undisturbed, step by step.",
         )

@@ -137,7 +137,7 @@ def _jury() -> tuple[tuple[ModelSpec, ...], tuple[ModelSpec, ...]]:
 
 def _show(found: Recognitions, canvas: Canvas) -> None:
     layout.figure(
-        pictures.jury(found.given, drawn_by=canvas.drawn_by),
+        pictures.recognition(found.given, drawn_by=canvas.drawn_by),
         key="class_models_jury_chart",
         caption=f"P({canvas.name}) of the picture by network; grey: the network that drew it.",
     )

@@ -169,7 +169,7 @@ def _show(pair: ClassModelPair, job: Job[ClassModelPair], change: Change, name: 
         )
         place.markdown(f"**{said}**: logit {shown.logit:.2f}, probability {percent(shown.probability)}")
     layout.figure(
-        pictures.climb(
+        pictures.ascent(
             [pictures.Run(change.left, pair.left.film), pictures.Run(change.right, pair.right.film)],
             total=pair.total,
             at=moment.step,

@@ -41,7 +41,7 @@ def _show(frame: WeightRandomisation) -> None:
     tiles.colours()
     layout.sentence(sentence(frame))
     layout.figure(
-        figures.likeness(frame),
+        figures.similarity(frame),
         key="saliency_likeness",
         caption="How alike the trained network's map and that of a network are whose weights are random from the "
         "output down to a layer: 1 is the same, 0 has nothing in common.",
