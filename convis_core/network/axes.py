@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 
 from torch import fx, nn
 
-from convis_core.network.operations import CONCAT, Operation, Region, called
+from convis_core.network.operations import CONCAT, Operation, Region
 from convis_core.network.shapes import Shapes
+from convis_core.network.table import called
 from convis_core.results.architecture import Pair, Shape
 
 Axes: TypeAlias = Mapping[fx.Node, Pair]
@@ -39,7 +40,7 @@ def follow(
     Args:
         module: the traced network.
         shapes: from ``shapes.propagate``.
-        operations: from ``operations.read_all``.
+        operations: from ``table.read_all``.
     """
     axes: dict[fx.Node, Pair] = {}
     known = dict(operations)

@@ -18,8 +18,9 @@ from convis_core.models import LoadedModel
 from convis_core.models.tracing import symbolic
 from convis_core.network.axes import Axes, follow
 from convis_core.network.memo import once
-from convis_core.network.operations import Operation, read_all
+from convis_core.network.operations import Operation
 from convis_core.network.shapes import Shapes, propagate
+from convis_core.network.table import read_all
 from convis_core.values import shown
 
 Edit: TypeAlias = Callable[[Tensor], Tensor]
