@@ -69,8 +69,9 @@ def rewrite(module: nn.Module, graph: fx.Graph, lines: Mapping[fx.Node, str]) ->
 
 
 def is_rewritten(graph_module: fx.GraphModule) -> bool:
-    """Whether the operations compute something other than the module that they were traced from, with its layers out
-    of place.
+    """Whether the operations compute something other than the module that they were traced from.
+
+    Setting the module's layers to out of place does not count as a difference.
 
     Args:
         graph_module: from ``rewrite``.
