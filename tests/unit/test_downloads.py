@@ -169,7 +169,8 @@ def test_the_size_the_server_tells_replaces_the_rounded_one(
     source: WeightsSource, own: Path, checkpoint: bytes
 ) -> None:
     frames = bring(replace(source, size_bytes=len(checkpoint) - 700), own)
-    assert {frame.total for frame in frames} == {len(checkpoint)}
+    # Before the server has answered, which it may do late, nobody can know better.
+    assert {frame.total for frame in frames if frame.done} == {len(checkpoint)}
 
 
 def test_default_directory_is_the_users_own_else_the_hubs(
