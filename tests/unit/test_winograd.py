@@ -87,9 +87,9 @@ def test_a_crop_that_begins_where_a_tile_does_has_the_bits_of_the_map(
     weight, bias = made(64, 32)
     filters = winograd.transformed(weight, tile)
     x = channels_last(torch.randn(3, 64, 34, 36, generator=torch.Generator().manual_seed(2)))
-    whole = lanes.run(lambda: winograd.convolve(x, filters, (0, 0), bias, (0.0, None)))
+    whole = lanes.run(lambda: winograd.convolve(x, filters, (0, 0), bias, Gate(0.0, math.inf)))
     read = channels_last(x[:1, :, top : top + height + 2, left : left + width + 2])
-    crop = lanes.run(lambda: winograd.convolve(read, filters, (0, 0), bias, (0.0, None)))
+    crop = lanes.run(lambda: winograd.convolve(read, filters, (0, 0), bias, Gate(0.0, math.inf)))
     assert torch.equal(crop[0], whole[0, :, top : top + height, left : left + width])
 
 
