@@ -9,6 +9,8 @@ PORT ?= 8501
 # Test processes at a time.
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+# A browser, its server and the test are busy enough by themselves, and some of these tests look at the clock.
+BROWSER := $(BIN)/python -m pytest -m browser tests/e2e
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 ifdef CPU
 PIP += --extra-index-url https://download.pytorch.org/whl/cpu
@@ -20,7 +22,8 @@ run: $(VENV)/.runtime
 	$(BIN)/python -m streamlit run dashboard.py --server.port $(PORT)
 
 test: $(VENV)/.dev
-	$(PYTEST)
+	$(PYTEST) -m "not browser"
+	$(BROWSER)
 
 # For the inner loop: everything but the tests that drive a browser.
 test-fast: $(VENV)/.dev
@@ -31,7 +34,8 @@ check: $(VENV)/.dev
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
-	$(PYTEST)
+	$(PYTEST) -m "not browser"
+	$(BROWSER)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
