@@ -5,11 +5,13 @@ import re
 import time
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.e2e.watching import Watched, wait_until
 
+pytestmark = pytest.mark.browser
 LONG = 90_000
 """Milliseconds; a busy machine is slow to draw."""
 RAW = "class_models?class_models_lesson=raw+gradient"
