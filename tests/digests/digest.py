@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import platform
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,13 @@ def machine() -> str:
     processor = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.exists():
-        lines = information.read_text().splitlines()
-        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        processor = names[0] if names else processor
-    capability = torch.backends.cpu.get_cpu_capability()
-    return f"{processor}, {capability}, torch {torch.__version__}"
+        first = information.read_text().partition("\n\n")[0]
+        known = dict(re.split(r"\s*:\s*", line, maxsplit=1) for line in first.splitlines() if ":" in line)
+        # Libraries choose their kernels by the instructions and their blocks by the caches.
+        parts = [known.get(name, "?") for name in ("model name", "cpu family", "model", "stepping", "cache size")]
+        instructions = hashlib.sha256(known.get("flags", "").encode()).hexdigest()[:8]
+        processor = "/".join([*parts, instructions])
+    return f"{processor}, {torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}"
 
 
 def _add(total: Any, value: Any) -> None:
