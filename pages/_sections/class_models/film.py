@@ -87,6 +87,11 @@ def files(recipe: Recipe, frame: ClassModelFrame, name: str, key: str) -> None:
         layout.download("Film (GIF)", gif, f"{name}.gif", key=f"{key}_gif")
         layout.download(f"Best picture, step {frame.best.step} (PNG)", png, f"{name}.png", key=f"{key}_png")
         layout.download("Recipe (Python)", recipe.as_python().encode(), f"{name}.py", key=f"{key}_recipe")
+    st.caption(
+        "The figures are those of the drawing as it was computed. A picture file rounds every colour to one of 256 "
+        "values, and a picture that is opened on these pages is cropped to its middle: the network's scores for the "
+        "file differ a little, and for raw gradients a great deal."
+    )
 
 
 def words(context: Context, frame: ClassModelFrame, name: str) -> None:
